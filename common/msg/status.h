@@ -1,0 +1,167 @@
+#pragma once
+// Status: how a compositor *does*. Four facts are kept apart (link, process, progress, outputs) and one verdict is computed
+// from them by the broker. Source: schemas/messages/status.json, schemas/PROTOCOL.md "Status".
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/msg/fields.h"
+
+namespace compositord::msg {
+
+enum class Link : std::uint8_t { kConnected, kSuspect, kLost, kLeft };
+constexpr auto enum_names(Link) {
+  return std::array<EnumName<Link>, 4>{
+      {{Link::kConnected, "connected"}, {Link::kSuspect, "suspect"}, {Link::kLost, "lost"}, {Link::kLeft, "left"}}};
+}
+
+enum class Process : std::uint8_t { kRunning, kExited, kKilled, kStopped, kUnknown };
+constexpr auto enum_names(Process) {
+  return std::array<EnumName<Process>, 5>{{{Process::kRunning, "running"},
+                                           {Process::kExited, "exited"},
+                                           {Process::kKilled, "killed"},
+                                           {Process::kStopped, "stopped"},
+                                           {Process::kUnknown, "unknown"}}};
+}
+
+enum class Progress : std::uint8_t { kOk, kSlow, kSuspect, kFrozen, kUnknown };
+constexpr auto enum_names(Progress) {
+  return std::array<EnumName<Progress>, 5>{{{Progress::kOk, "ok"},
+                                            {Progress::kSlow, "slow"},
+                                            {Progress::kSuspect, "suspect"},
+                                            {Progress::kFrozen, "frozen"},
+                                            {Progress::kUnknown, "unknown"}}};
+}
+
+enum class OutputState : std::uint8_t { kOn, kOff, kDisconnected, kUnknown };
+constexpr auto enum_names(OutputState) {
+  return std::array<EnumName<OutputState>, 4>{{{OutputState::kOn, "on"},
+                                               {OutputState::kOff, "off"},
+                                               {OutputState::kDisconnected, "disconnected"},
+                                               {OutputState::kUnknown, "unknown"}}};
+}
+
+enum class Verdict : std::uint8_t { kOk, kDegraded, kDown, kUnknown, kMaintenance };
+constexpr auto enum_names(Verdict) {
+  return std::array<EnumName<Verdict>, 5>{{{Verdict::kOk, "ok"},
+                                           {Verdict::kDegraded, "degraded"},
+                                           {Verdict::kDown, "down"},
+                                           {Verdict::kUnknown, "unknown"},
+                                           {Verdict::kMaintenance, "maintenance"}}};
+}
+
+// `since`: when the state began. `observed_at`: when it was last seen to be so.
+struct LinkFact {
+  Link state = Link::kLost;
+  UnixMs since;
+  UnixMs observed_at;
+
+  template <class Self, class V>
+  static void fields(Self& m, V& v) {
+    v("state", m.state);
+    v("since", m.since);
+    v("observed_at", m.observed_at);
+  }
+};
+
+struct ProcessFact {
+  Process state = Process::kUnknown;
+  std::optional<std::int32_t> code;    // with kExited, where the kernel or being the parent told it
+  std::optional<std::int32_t> signal;  // with kKilled
+  UnixMs since;
+  UnixMs observed_at;
+
+  template <class Self, class V>
+  static void fields(Self& m, V& v) {
+    v("state", m.state);
+    v("code", m.code);
+    v("signal", m.signal);
+    v("since", m.since);
+    v("observed_at", m.observed_at);
+  }
+};
+
+struct ProgressFact {
+  Progress state = Progress::kUnknown;
+  std::optional<double> round_trip_ms;  // of the last answered probe
+  std::string cause;                    // while not ok: "stopped", "spinning", "waiting for I/O", or empty
+  UnixMs since;
+  UnixMs observed_at;
+
+  template <class Self, class V>
+  static void fields(Self& m, V& v) {
+    v("state", m.state);
+    v("round_trip_ms", m.round_trip_ms);
+    v.optional("cause", m.cause);
+    v("since", m.since);
+    v("observed_at", m.observed_at);
+  }
+};
+
+struct OutputFact {
+  std::string name;
+  OutputState state = OutputState::kUnknown;
+  UnixMs since;
+  UnixMs observed_at;
+
+  template <class Self, class V>
+  static void fields(Self& m, V& v) {
+    v("name", m.name);
+    v("state", m.state);
+    v("since", m.since);
+    v("observed_at", m.observed_at);
+  }
+};
+
+// What an agent reports (`bus.agent status`). Its times are its own host's; `sent_at` lets the broker translate them to
+// its own calendar, so that a wrong clock on one host can't make a fact look old or new.
+struct StatusReport {
+  UnixMs sent_at;
+  ProcessFact process;
+  ProgressFact progress;
+  std::vector<OutputFact> outputs;
+
+  template <class Self, class V>
+  static void fields(Self& m, V& v) {
+    v("sent_at", m.sent_at);
+    v("process", m.process);
+    v("progress", m.progress);
+    v("outputs", m.outputs);
+  }
+};
+
+// What the broker says of one compositor: `bus.status`, and `status/<id>` on the feed.
+struct Status {
+  std::string id;
+  Verdict verdict = Verdict::kUnknown;
+  std::string layer;    // the first layer that failed: "link", "process", "progress", "output/<name>"; empty when ok
+  std::string reason;   // a sentence; empty when ok
+  std::string summary;  // COMPOSITE_OK or COMPOSITE_ERROR
+  UnixMs since;         // of the verdict
+  std::map<std::string, std::string> labels;
+  LinkFact link;
+  ProcessFact process;
+  ProgressFact progress;
+  std::vector<OutputFact> outputs;
+
+  template <class Self, class V>
+  static void fields(Self& m, V& v) {
+    v("id", m.id);
+    v("verdict", m.verdict);
+    v.optional("layer", m.layer);
+    v.optional("reason", m.reason);
+    v("summary", m.summary);
+    v("since", m.since);
+    v.optional("labels", m.labels);
+    v("link", m.link);
+    v("process", m.process);
+    v("progress", m.progress);
+    v("outputs", m.outputs);
+  }
+};
+
+}  // namespace compositord::msg
