@@ -1,0 +1,210 @@
+#include "common/net/zmq_socket.h"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <zmq.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "common/base/check.h"
+
+namespace compositord::net {
+
+namespace {
+
+// Frames from this size on are handed to libzmq without copying their bytes.
+constexpr std::size_t kZeroCopyBytesMin = 1'024;
+
+void delete_frame(void*, void* hint) { delete static_cast<wire::Frame*>(hint); }
+
+// Makes the message of one frame, taking its bytes.
+void init_message(zmq_msg_t& message, wire::Frame&& frame) {
+  if (frame.size() < kZeroCopyBytesMin) {
+    CHECK(zmq_msg_init_size(&message, frame.size()) == 0);
+    std::memcpy(zmq_msg_data(&message), frame.data(), frame.size());
+    return;
+  }
+  auto* owned = new wire::Frame(std::move(frame));  // freed by libzmq through delete_frame
+  CHECK(zmq_msg_init_data(&message, owned->data(), owned->size(), delete_frame, owned) == 0);
+}
+
+SendOutcome outcome_of_errno(int error) {
+  if (error == EHOSTUNREACH) return SendOutcome::kUnreachable;
+  if (error == EAGAIN) return SendOutcome::kFull;
+  return SendOutcome::kFailed;
+}
+
+// libzmq removes a socket file that is in its way, even a live one: look first whether somebody answers there.
+bool somebody_listens(std::string_view path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof(address.sun_path)) return false;
+  std::memcpy(address.sun_path, path.data(), path.size());
+  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return false;
+  const bool answered = ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
+  const bool backlog_full = !answered && errno == EAGAIN;
+  close(fd);
+  return answered || backlog_full;
+}
+
+tl::unexpected<Error> endpoint_error(std::string_view verb, const std::string& endpoint, int error) {
+  if (error == EADDRINUSE) {
+    return fail(Status::kConflict, fmt::format("{} {}: another program already listens there", verb, endpoint));
+  }
+  if (error == EINVAL || error == EPROTONOSUPPORT) {
+    return fail(Status::kMalformed,
+                fmt::format("{} {}: not an endpoint (tcp://ADDRESS:PORT, ipc:///PATH)", verb, endpoint));
+  }
+  return fail(Status::kFailed, fmt::format("{} {}: {}", verb, endpoint, zmq_strerror(error)));
+}
+
+}  // namespace
+
+ZmqSocket::ZmqSocket(ZmqContext& context, int type, const ReceiveLimits& limits)
+    : handle_(zmq_socket(context.handle(), type)), has_routing_id_(type == ZMQ_ROUTER), limits_(limits) {
+  CHECK(handle_ != nullptr);
+  const auto frame_max = static_cast<std::int64_t>(limits.bytes_per_frame_max);
+  CHECK(zmq_setsockopt(handle_, ZMQ_MAXMSGSIZE, &frame_max, sizeof(frame_max)) == 0);
+  // Long enough for a last DISCONNECT or reply to leave the host, short enough that nobody waits for an exit.
+  set_option(ZMQ_LINGER, 200);
+}
+
+ZmqSocket::~ZmqSocket() {
+  if (handle_ != nullptr) zmq_close(handle_);
+}
+
+ZmqSocket::ZmqSocket(ZmqSocket&& other) noexcept
+    : handle_(std::exchange(other.handle_, nullptr)), has_routing_id_(other.has_routing_id_), limits_(other.limits_) {}
+
+ZmqSocket& ZmqSocket::operator=(ZmqSocket&& other) noexcept {
+  std::swap(handle_, other.handle_);
+  std::swap(has_routing_id_, other.has_routing_id_);
+  std::swap(limits_, other.limits_);
+  return *this;
+}
+
+void ZmqSocket::set_option(int option, int value) {
+  CHECK(zmq_setsockopt(handle_, option, &value, sizeof(value)) == 0);
+}
+
+Result<std::string> ZmqSocket::bind(const std::string& endpoint) {
+  constexpr std::string_view kIpc = "ipc://";
+  if (endpoint.starts_with(kIpc) && somebody_listens(std::string_view(endpoint).substr(kIpc.size()))) {
+    return endpoint_error("bind", endpoint, EADDRINUSE);
+  }
+  if (zmq_bind(handle_, endpoint.c_str()) != 0) return endpoint_error("bind", endpoint, zmq_errno());
+  std::array<char, 512> bound{};
+  std::size_t size = bound.size();
+  CHECK(zmq_getsockopt(handle_, ZMQ_LAST_ENDPOINT, bound.data(), &size) == 0);
+  return std::string(bound.data());
+}
+
+Result<void> ZmqSocket::connect(const std::string& endpoint) {
+  if (zmq_connect(handle_, endpoint.c_str()) != 0) return endpoint_error("connect to", endpoint, zmq_errno());
+  return {};
+}
+
+Received ZmqSocket::receive() {
+  Received received;
+  std::size_t bytes = 0;
+  bool more = true;
+  bool expects_routing_id = has_routing_id_;
+  while (more) {
+    zmq_msg_t part;
+    zmq_msg_init(&part);
+    if (zmq_msg_recv(&part, handle_, ZMQ_DONTWAIT) < 0) {
+      zmq_msg_close(&part);
+      return {};  // only ever before the first part: libzmq hands over whole messages
+    }
+    more = zmq_msg_more(&part) != 0;
+    const std::string_view data(static_cast<const char*>(zmq_msg_data(&part)), zmq_msg_size(&part));
+    if (expects_routing_id) {
+      received.peer = wire::RoutingId(std::string(data));
+      expects_routing_id = false;
+    } else {
+      bytes += data.size();
+      if (received.frames.size() >= limits_.frames_per_message_max || bytes > limits_.bytes_per_message_max) {
+        received.outcome = ReceiveOutcome::kTooLarge;
+        received.frames.clear();
+      }
+      if (received.outcome != ReceiveOutcome::kTooLarge) {
+        received.frames.emplace_back(data);
+        received.outcome = ReceiveOutcome::kMessage;
+      }
+      received.connection = zmq_msg_get(&part, ZMQ_SRCFD);
+    }
+    zmq_msg_close(&part);
+  }
+  // A ROUTER may deliver a routing id alone: a peer that sent an empty message. It counts as a message with no frames.
+  if (received.outcome == ReceiveOutcome::kNothing) received.outcome = ReceiveOutcome::kMessage;
+  return received;
+}
+
+SendOutcome ZmqSocket::send_frames(wire::Frames&& frames) {
+  for (std::size_t i = 0; i < frames.size(); ++i) {
+    zmq_msg_t message;
+    init_message(message, std::move(frames[i]));
+    const int flags = ZMQ_DONTWAIT | (i + 1 < frames.size() ? ZMQ_SNDMORE : 0);
+    if (zmq_msg_send(&message, handle_, flags) < 0) {
+      const int error = zmq_errno();
+      zmq_msg_close(&message);
+      return outcome_of_errno(error);
+    }
+  }
+  return SendOutcome::kSent;
+}
+
+Router::Router(ZmqContext& context, const ReceiveLimits& limits) : ZmqSocket(context, ZMQ_ROUTER, limits) {
+  set_option(ZMQ_ROUTER_MANDATORY, 1);  // without it a message to a gone peer vanishes in silence
+  set_option(ZMQ_ROUTER_HANDOVER, 0);   // nobody can take another peer's routing id
+  set_option(ZMQ_BACKLOG, 4'096);       // the default 100 stalls a connect storm of 10 000 agents for 15 s
+}
+
+SendOutcome Router::send(const wire::RoutingId& peer, wire::Frames&& frames) {
+  // With ROUTER_MANDATORY all that can go wrong is told at the first part; after it libzmq takes the whole message.
+  zmq_msg_t address;
+  init_message(address, wire::Frame(peer.value()));
+  if (zmq_msg_send(&address, handle_, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0) {
+    const int error = zmq_errno();
+    zmq_msg_close(&address);
+    return outcome_of_errno(error);
+  }
+  return send_frames(std::move(frames));
+}
+
+Dealer::Dealer(ZmqContext& context, const ReceiveLimits& limits) : ZmqSocket(context, ZMQ_DEALER, limits) {
+  set_option(ZMQ_IMMEDIATE, 1);  // nothing is queued for a connection that isn't there yet
+  set_option(ZMQ_RECONNECT_IVL, 100);
+  set_option(ZMQ_RECONNECT_IVL_MAX, 1'000);
+}
+
+SendOutcome Dealer::send(wire::Frames&& frames) { return send_frames(std::move(frames)); }
+
+XPub::XPub(ZmqContext& context, const ReceiveLimits& limits) : ZmqSocket(context, ZMQ_XPUB, limits) {
+  set_option(ZMQ_XPUB_VERBOSE, 1);  // every subscription is seen, also the second one to hello/
+  set_option(ZMQ_BACKLOG, 4'096);
+}
+
+SendOutcome XPub::publish(wire::Frames&& frames) { return send_frames(std::move(frames)); }
+
+Sub::Sub(ZmqContext& context, const ReceiveLimits& limits) : ZmqSocket(context, ZMQ_SUB, limits) {
+  set_option(ZMQ_RECONNECT_IVL, 100);
+  set_option(ZMQ_RECONNECT_IVL_MAX, 1'000);
+}
+
+void Sub::subscribe(std::string_view prefix) {
+  CHECK(zmq_setsockopt(handle_, ZMQ_SUBSCRIBE, prefix.data(), prefix.size()) == 0);
+}
+
+void Sub::unsubscribe(std::string_view prefix) {
+  CHECK(zmq_setsockopt(handle_, ZMQ_UNSUBSCRIBE, prefix.data(), prefix.size()) == 0);
+}
+
+}  // namespace compositord::net
