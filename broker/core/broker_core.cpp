@@ -1,0 +1,257 @@
+#include "broker/core/broker_core.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "broker/core/mmi.h"
+#include "common/base/check.h"
+#include "common/wire/mdp_codec.h"
+
+namespace compositord::broker {
+
+namespace {
+
+constexpr Duration kBusTickInterval = std::chrono::seconds(1);
+constexpr int kFaultEventsPerTick = 20;
+constexpr std::size_t kPendingCommitsMax = 10'000;
+
+template <class... Ts>
+struct Overloaded : Ts... {
+  using Ts::operator()...;
+};
+template <class... Ts>
+Overloaded(Ts...) -> Overloaded<Ts...>;
+
+std::string hex(const std::string& bytes) {
+  std::string out;
+  for (const char c : bytes) out += fmt::format("{:02x}", static_cast<unsigned char>(c));
+  return out;
+}
+
+}  // namespace
+
+BrokerCore::BrokerCore(BrokerConfig config, std::uint64_t epoch)
+    : config_(std::move(config)),
+      feed_(epoch, config_.limits, counters_),
+      majordomo_(config_, timers_, counters_),
+      compositors_(config_.limits, feed_),
+      fault_events_left_(kFaultEventsPerTick) {}
+
+void BrokerCore::load(Instant now, const std::vector<CompositorRecord>& records, Outputs& out) {
+  compositors_.load(records, unix_at(now), out);
+  timers_.arm(now, TimerKind::kBusTick, 0);
+}
+
+void BrokerCore::step(Instant now, Input input, Outputs& out) {
+  std::visit([&](auto& i) { on(i, now, out); }, input);
+  apply_link_changes(now, out);
+}
+
+Instant BrokerCore::next_deadline() const noexcept { return timers_.next(); }
+
+UnixMs BrokerCore::unix_at(Instant now) const noexcept { return UnixMs{unix_ms_at_origin_ + now.ns() / 1'000'000}; }
+
+// ---- inputs
+
+void BrokerCore::on(input::Received& received, Instant now, Outputs& out) {
+  ++counters_.messages_received;
+  majordomo_.heard(received.peer, now);
+  Result<wire::Parsed<wire::ToBroker>> parsed = wire::parse_at_broker(std::move(received.frames));
+  if (!parsed) {
+    ++counters_.messages_malformed;
+    return log_fault(LogEvent(Severity::kWarning, "message.malformed")
+                         .with("peer", hex(received.peer.value()))
+                         .with("why", parsed.error().text),
+                     out);
+  }
+  const wire::RoutingId& peer = received.peer;
+  const wire::Dialect& dialect = parsed->dialect;
+  std::visit(Overloaded{[&](wire::mdp::ClientRequest& m) { on_request(peer, dialect, std::move(m), now, out); },
+                        [&](wire::mdp::WorkerReady& m) { majordomo_.on_ready(peer, dialect, m.service, now, out); },
+                        [&](wire::mdp::WorkerReply& m) { majordomo_.on_reply(peer, dialect, std::move(m), out); },
+                        [&](wire::mdp::Heartbeat&) { majordomo_.on_heartbeat(peer, dialect, out); },
+                        [&](wire::mdp::Disconnect&) { majordomo_.on_disconnect(peer, out); }},
+             parsed->message);
+}
+
+void BrokerCore::on(input::TooLarge& rejected, Instant, Outputs& out) {
+  ++counters_.messages_too_large;
+  log_fault(LogEvent(Severity::kWarning, "message.too_large").with("peer", hex(rejected.peer.value())), out);
+}
+
+void BrokerCore::on(input::SendFailed& failed, Instant, Outputs& out) {
+  majordomo_.send_failed(failed.peer, failed.error == SendError::kUnreachable, failed.request, out);
+}
+
+void BrokerCore::on(input::Disconnected& disconnected, Instant now, Outputs& out) {
+  majordomo_.disconnected(disconnected.peer, now, out);
+}
+
+void BrokerCore::on(input::FeedReceived& received, Instant now, Outputs& out) {
+  if (feed_.on_received(received.frames, unix_at(now), out)) return;
+  ++counters_.feed_messages_malformed;
+  log_fault(LogEvent(Severity::kWarning, "feed.malformed").with("frames", std::to_string(received.frames.size())), out);
+}
+
+void BrokerCore::on(input::StoreDone& done, Instant, Outputs& out) {
+  const auto it = pending_commits_.find(done.commit_id);
+  if (!done.result) {
+    ++counters_.store_failures;
+    log_fault(LogEvent(Severity::kError, "store.failed").with("why", done.result.error().text), out);
+  }
+  if (it == pending_commits_.end()) return;
+  PendingCommit pending = std::move(it->second);
+  pending_commits_.erase(it);
+  compositors_.set_stored(pending.compositor, done.result.has_value());
+  if (!done.result) {
+    pending.reply.header.status = to_number(Status::kStore);
+    pending.reply.header.error =
+        "it is in memory and answered from there, but not on disk: " + done.result.error().text;
+  }
+  send_reply(pending.client, pending.reply, out);
+}
+
+void BrokerCore::on(input::CalendarSet& calendar, Instant, Outputs&) {
+  unix_ms_at_origin_ = calendar.unix_ms_at_origin;
+}
+
+void BrokerCore::on(input::Stalled& stalled, Instant, Outputs& out) {
+  // Smaller delays are within what liveness forgives; and shifting costs a walk over all timers.
+  if (stalled.lateness <= majordomo_.shortest_interval() / 2) return;
+  ++counters_.stalls;
+  timers_.shift_all(stalled.lateness);
+  majordomo_.stalled(stalled.lateness);
+  out.log.push_back(
+      LogEvent(Severity::kWarning, "loop.stalled").with("late_ms", std::to_string(to_ms(stalled.lateness))));
+}
+
+void BrokerCore::on(input::Tick&, Instant now, Outputs& out) {
+  while (const std::optional<Timer> timer = timers_.pop_due(now)) {
+    if (timer->kind == TimerKind::kBusTick) {
+      bus_tick(now, out);
+    } else {
+      majordomo_.on_timer(*timer, now, out);
+    }
+  }
+}
+
+void BrokerCore::bus_tick(Instant now, Outputs& out) {
+  timers_.arm(now + kBusTickInterval, TimerKind::kBusTick, 0);
+  feed_.publish(FeedKind::kBus, "tick", msg::Value::map({{"epoch", feed_.epoch()}, {"seqs", feed_.seqs()}}),
+                unix_at(now), out);
+  if (fault_events_left_ < 0) {
+    out.log.push_back(
+        LogEvent(Severity::kWarning, "log.suppressed").with("events", std::to_string(-fault_events_left_)));
+  }
+  fault_events_left_ = kFaultEventsPerTick;
+}
+
+void BrokerCore::log_fault(LogEvent event, Outputs& out) {
+  if (--fault_events_left_ >= 0) {
+    out.log.push_back(std::move(event));
+  } else {
+    ++counters_.log_events_suppressed;
+  }
+}
+
+void BrokerCore::apply_link_changes(Instant now, Outputs& out) {
+  for (const LinkChange& change : majordomo_.take_link_changes()) {
+    compositors_.set_link(change.id, change.link, change.why, unix_at(now), out);
+  }
+}
+
+// ---- requests
+
+void BrokerCore::on_request(const wire::RoutingId& peer, const wire::Dialect& dialect,
+                            wire::mdp::ClientRequest&& request, Instant now, Outputs& out) {
+  Client client{peer, dialect, std::move(request.service)};
+  if (client.service.starts_with("mmi.")) return answer_mmi(client, request.body, majordomo_, out);
+  if (client.service.starts_with("bus.")) return call_bus_service(client, request.body, now, out);
+  if (client.service.starts_with(msg::kCompositorServicePrefix)) {
+    return call_compositor(std::move(client), std::move(request.body), now, out);
+  }
+  call_foreign_service(std::move(client), std::move(request.body), now, out);
+}
+
+void BrokerCore::call_bus_service(const Client& client, const wire::Frames& body, Instant now, Outputs& out) {
+  const Result<msg::Call> call = msg::parse_call(body);
+  if (!call) return refuse(client, msg::encoding_of(body), msg::Value(), call.error(), out);
+  const BusContext bus{config_, majordomo_, compositors_, feed_, counters_, now, unix_at(now)};
+  if (client.service == "bus.agent") return answer(client, *call, call_agent_service(bus, client, *call, out), out);
+  if (client.service == "bus.manifest") return answer(client, *call, call_manifest_service(bus, *call), out);
+  if (client.service == "bus.status") return answer(client, *call, call_status_service(bus, *call), out);
+  if (client.service == "bus.admin") return answer(client, *call, call_admin_service(bus, *call), out);
+  const Error error{Status::kNotFound,
+                    fmt::format("the bus has no service \"{}\" (bus.agent, bus.manifest, bus.status, bus.admin)",
+                                escape_for_log(client.service, 64))};
+  refuse(client, call->encoding, call->header.id, error, out);
+}
+
+void BrokerCore::answer(const Client& client, const msg::Call& call, const Result<Answer>& answer, Outputs& out) {
+  if (!answer) return refuse(client, call.encoding, call.header.id, answer.error(), out);
+  msg::Reply reply = msg::ok_reply(call, answer->result);
+  reply.header.age_ms = answer->age_ms;
+  if (!answer->after_commit) return send_reply(client, reply, out);
+  if (pending_commits_.size() >= kPendingCommitsMax) {
+    const Error error{Status::kLimit, "too many manifests are waiting for the store; this one is in memory"};
+    return refuse(client, call.encoding, call.header.id, error, out);
+  }
+  const msg::CompositorId* id = majordomo_.compositor_of(client.peer);
+  CHECK(id != nullptr);
+  pending_commits_.emplace(*answer->after_commit, PendingCommit{client, std::move(reply), id->value()});
+}
+
+void BrokerCore::call_compositor(Client client, wire::Frames&& body, Instant now, Outputs& out) {
+  const msg::Encoding encoding = msg::encoding_of(body);
+  const Result<msg::RequestHeader> header = msg::parse_call_header(body);
+  if (!header) return refuse(client, encoding, msg::Value(), header.error(), out);
+  const auto refuse_with = [&](Status status, std::string text) {
+    refuse(client, encoding, header->id, Error{status, std::move(text)}, out);
+  };
+  const Result<msg::CompositorId> id =
+      msg::parse_compositor_id(std::string_view(client.service).substr(msg::kCompositorServicePrefix.size()));
+  if (!id) return refuse_with(id.error().status, id.error().text);
+  const Compositor* compositor = compositors_.find(id->value());
+  if (compositor == nullptr) {
+    return refuse_with(Status::kNotFound, fmt::format("no compositor {} has ever registered", id->value()));
+  }
+  if (!majordomo_.has_agent(*id)) {
+    const UnixMs seen = compositor->last_seen;
+    return refuse_with(Status::kNotConnected,
+                       fmt::format("the agent of {} is not connected; it was last seen {:.1f} s ago", id->value(),
+                                   static_cast<double>(unix_at(now).ms - seen.ms) / 1e3));
+  }
+  majordomo_.route_call(std::move(client), CallMark{encoding, header->id}, std::move(body), deadline_of(*header), now,
+                        out);
+}
+
+void BrokerCore::call_foreign_service(Client client, wire::Frames&& body, Instant now, Outputs& out) {
+  // A foreign body is opaque. Only one that reads as a whole call header is treated as a call.
+  if (msg::looks_like_call(body)) {
+    if (const Result<msg::RequestHeader> header = msg::parse_call_header(body)) {
+      const CallMark call{msg::encoding_of(body), header->id};
+      return majordomo_.route_call(std::move(client), call, std::move(body), deadline_of(*header), now, out);
+    }
+  }
+  majordomo_.route_plain(std::move(client), std::move(body), now, out);
+}
+
+Duration BrokerCore::deadline_of(const msg::RequestHeader& header) const {
+  if (!header.deadline_ms) return config_.default_deadline;
+  return std::chrono::milliseconds(std::min(*header.deadline_ms, to_ms(config_.deadline_max)));
+}
+
+void BrokerCore::refuse(const Client& client, msg::Encoding encoding, const msg::Value& id, const Error& error,
+                        Outputs& out) {
+  ++counters_.requests_refused;
+  send_reply(client, msg::error_reply(encoding, id, error), out);
+}
+
+bool BrokerCore::check_invariants() const {
+  return timers_.check_invariants() && majordomo_.check_invariants() && compositors_.check_invariants() &&
+         pending_commits_.size() <= kPendingCommitsMax;
+}
+
+}  // namespace compositord::broker

@@ -1,0 +1,30 @@
+#include "broker/core/counters.h"
+
+namespace compositord::broker {
+
+msg::Value to_value(const Counters& c) {
+  return msg::Value::map({{"messages_received", c.messages_received},
+                          {"messages_malformed", c.messages_malformed},
+                          {"messages_too_large", c.messages_too_large},
+                          {"commands_unexpected", c.commands_unexpected},
+                          {"sends_failed", c.sends_failed},
+                          {"feed_messages_malformed", c.feed_messages_malformed},
+                          {"feed_published", c.feed_published},
+                          {"requests_routed", c.requests_routed},
+                          {"requests_refused", c.requests_refused},
+                          {"requests_expired", c.requests_expired},
+                          {"requests_orphaned", c.requests_orphaned},
+                          {"replies_late", c.replies_late},
+                          {"partials_dropped", c.partials_dropped},
+                          {"heartbeats_sent", c.heartbeats_sent},
+                          {"agents_registered", c.agents_registered},
+                          {"agents_lost", c.agents_lost},
+                          {"agents_taken_over", c.agents_taken_over},
+                          {"workers_ready", c.workers_ready},
+                          {"workers_lost", c.workers_lost},
+                          {"store_failures", c.store_failures},
+                          {"log_events_suppressed", c.log_events_suppressed},
+                          {"stalls", c.stalls}});
+}
+
+}  // namespace compositord::broker

@@ -1,0 +1,38 @@
+#pragma once
+// What the broker has counted since it started. Nothing is dropped in silence: each kind of loss has a counter.
+
+#include <cstdint>
+
+#include "common/msg/value.h"
+
+namespace compositord::broker {
+
+struct Counters {
+  std::uint64_t messages_received = 0;
+  std::uint64_t messages_malformed = 0;
+  std::uint64_t messages_too_large = 0;
+  std::uint64_t commands_unexpected = 0;  // valid, but not from this peer in this state
+  std::uint64_t sends_failed = 0;
+  std::uint64_t feed_messages_malformed = 0;
+  std::uint64_t feed_published = 0;
+  std::uint64_t requests_routed = 0;
+  std::uint64_t requests_refused = 0;   // answered at once with a status that is no success
+  std::uint64_t requests_expired = 0;   // 504, or a plain request that no worker took in time
+  std::uint64_t requests_orphaned = 0;  // their worker died: 410, or dropped when plain
+  std::uint64_t replies_late = 0;       // to a request that had already ended
+  std::uint64_t partials_dropped = 0;   // for clients that speak 0.1, which has none
+  std::uint64_t heartbeats_sent = 0;
+  std::uint64_t agents_registered = 0;
+  std::uint64_t agents_lost = 0;
+  std::uint64_t agents_taken_over = 0;
+  std::uint64_t workers_ready = 0;
+  std::uint64_t workers_lost = 0;
+  std::uint64_t store_failures = 0;
+  std::uint64_t log_events_suppressed = 0;
+  std::uint64_t stalls = 0;
+};
+
+// All counters by their names.
+msg::Value to_value(const Counters& counters);
+
+}  // namespace compositord::broker

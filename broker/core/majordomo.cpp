@@ -1,0 +1,487 @@
+#include "broker/core/majordomo.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "common/base/check.h"
+#include "common/wire/mdp_codec.h"
+
+namespace compositord::broker {
+
+namespace {
+
+std::string seconds(Duration d) { return fmt::format("{:.1f} s", std::chrono::duration<double>(d).count()); }
+
+// A worker is doubted half an interval before it is given up.
+Duration doubt_after(const Worker& worker) { return worker.interval * worker.liveness - worker.interval / 2; }
+Duration lost_after(const Worker& worker) { return worker.interval * worker.liveness; }
+
+LogEvent about(Severity severity, std::string_view name, const Worker& worker) {
+  LogEvent event(severity, name);
+  if (worker.compositor) {
+    event.with("id", worker.compositor->value());
+  } else {
+    event.with("service", worker.service);
+  }
+  return event;
+}
+
+}  // namespace
+
+void send_reply(const Client& client, const msg::Reply& reply, Outputs& out) {
+  wire::mdp::ClientReply message;
+  message.service = client.service;
+  message.body = msg::serialize_reply(reply);
+  out.sends.push_back(Send{client.peer, wire::serialize(client.dialect, std::move(message))});
+}
+
+Majordomo::Majordomo(const BrokerConfig& config, TimerQueue& timers, Counters& counters)
+    : config_(config),
+      timers_(timers),
+      counters_(counters),
+      services_(config.limits),
+      shortest_interval_(config.heartbeat_interval) {}
+
+// ---- workers' commands
+
+void Majordomo::heard(const wire::RoutingId& peer, Instant now) {
+  Worker* worker = workers_.find(peer);
+  if (worker == nullptr) return;
+  // 18/MDP: "Any received command except DISCONNECT acts as a heartbeat." A peer that sends DISCONNECT is removed anyway.
+  worker->last_heard = now;
+  // A doubted connection may still deliver what was sent before it closed: only asking settles kDisconnected.
+  if (worker->doubt == Doubt::kSilent) set_doubt(*worker, Doubt::kNone, "it was heard again");
+}
+
+void Majordomo::on_ready(const wire::RoutingId& peer, const wire::Dialect& dialect, const std::string& service,
+                         Instant now, Outputs& out) {
+  Worker* worker = workers_.find(peer);
+  // 8/MMI: "mmi." is reserved; "bus." is ours.
+  if (service.starts_with("mmi.") || service.starts_with("bus.")) {
+    return expel(peer, dialect, "READY for a reserved service name", out);
+  }
+  if (service.starts_with(msg::kCompositorServicePrefix)) {
+    if (worker == nullptr || !worker->compositor || msg::service_name(*worker->compositor) != service) {
+      return expel(peer, dialect, "READY for a compositor that it did not register", out);
+    }
+    if (worker->state == WorkerState::kReady) return expel(peer, dialect, "a second READY", out);
+  } else {
+    if (worker != nullptr) return expel(peer, dialect, "READY from a worker that has a service", out);
+    if (workers_.size() >= config_.limits.workers_max) return expel(peer, dialect, "too many workers", out);
+  }
+  Service* entry = services_.open(service);
+  if (entry == nullptr) return expel(peer, dialect, "too many services", out);
+  if (worker == nullptr) {
+    worker = &workers_.add(peer);
+    worker->interval = config_.heartbeat_interval;
+    worker->liveness = config_.heartbeat_liveness;
+    start_timers(*worker, now);
+  }
+  worker->dialect = dialect;
+  worker->service = service;
+  worker->state = WorkerState::kReady;
+  ++entry->workers;
+  ++counters_.workers_ready;
+  services_.put_idle(*entry, *worker);
+  out.log.push_back(about(Severity::kInfo, "worker.ready", *worker));
+  serve(service, out);
+}
+
+void Majordomo::on_reply(const wire::RoutingId& peer, const wire::Dialect& dialect, wire::mdp::WorkerReply&& reply,
+                         Outputs& out) {
+  const Worker* worker = workers_.find(peer);
+  if (worker == nullptr || worker->state != WorkerState::kReady) {
+    return expel(peer, dialect, "a reply from a peer that is no ready worker", out);
+  }
+  OpenRequest* request = requests_.find(token_of(reply.client_address));
+  if (request == nullptr || request->worker != worker->id) {
+    ++counters_.replies_late;
+    return;
+  }
+  if (request->state == RequestState::kAbandoned) {
+    if (!reply.final) return;
+    ++counters_.replies_late;
+  } else {
+    forward(*request, reply.final, std::move(reply.body), out);
+  }
+  if (reply.final) finish(*request, out);
+}
+
+void Majordomo::on_heartbeat(const wire::RoutingId& peer, const wire::Dialect& dialect, Outputs& out) {
+  // 18/MDP: a HEARTBEAT from an unknown peer is answered with DISCONNECT, which makes it return with READY: this is how
+  // agents come back after a restart of the broker.
+  if (workers_.find(peer) == nullptr) expel(peer, dialect, "a HEARTBEAT from a peer that is no worker", out);
+}
+
+void Majordomo::on_disconnect(const wire::RoutingId& peer, Outputs& out) {
+  if (Worker* worker = workers_.find(peer)) {
+    remove_worker(*worker, "it sent DISCONNECT", msg::Link::kLeft, Farewell::kNone, out);
+  }
+}
+
+// ---- requests
+
+void Majordomo::route_plain(Client client, wire::Frames&& body, Instant now, Outputs& out) {
+  open_request(std::move(client), std::nullopt, std::move(body), config_.plain_request_expiry, now, out);
+}
+
+void Majordomo::route_call(Client client, CallMark call, wire::Frames&& body, Duration deadline, Instant now,
+                           Outputs& out) {
+  if (!has_workers(client.service) && !client.service.starts_with(msg::kCompositorServicePrefix)) {
+    const Error error{Status::kNotFound, fmt::format("no worker offers the service \"{}\"", client.service)};
+    return refuse(client, call, error, out);
+  }
+  open_request(std::move(client), std::move(call), std::move(body), deadline, now, out);
+}
+
+void Majordomo::open_request(Client client, std::optional<CallMark> call, wire::Frames&& body, Duration deadline,
+                             Instant now, Outputs& out) {
+  const Limits& limits = config_.limits;
+  const auto limit = [&](std::string text) { refuse(client, call, Error{Status::kLimit, std::move(text)}, out); };
+  if (requests_.open_for(client.peer) >= limits.open_requests_per_client_max) {
+    return limit(fmt::format("this client has {} open requests already", limits.open_requests_per_client_max));
+  }
+  if (requests_.size() >= limits.open_requests_max) return limit("the broker has too many open requests");
+  const std::string name = client.service;
+  Service* service = services_.open(name);
+  if (service == nullptr) return limit("the broker knows too many services");
+
+  OpenRequest& request = requests_.add(std::move(client));
+  request.call = std::move(call);
+  request.bytes = wire::total_bytes(body);
+  request.body = std::move(body);
+  if (!services_.enqueue(*service, request)) {
+    const std::string text = fmt::format("the queue of \"{}\" is full ({} requests, {} bytes)", name,
+                                         service->waiting.size(), service->waiting_bytes);
+    refuse(request.client, request.call, Error{Status::kLimit, text}, out);
+    requests_.remove(request.token);
+    services_.close_if_empty(name);
+    return;
+  }
+  request.deadline_timer = timers_.arm(now + deadline, TimerKind::kRequestDeadline, request.token);
+  serve(name, out);
+}
+
+void Majordomo::refuse(const Client& client, const std::optional<CallMark>& call, const Error& error, Outputs& out) {
+  ++counters_.requests_refused;
+  if (call) {
+    send_reply(client, msg::error_reply(call->encoding, call->id, error), out);
+  } else {
+    // MDP has no way to say no: what a plain client sees is that nothing comes.
+    out.log.push_back(
+        LogEvent(Severity::kWarning, "request.dropped").with("service", client.service).with("why", error.text));
+  }
+}
+
+void Majordomo::serve(const std::string& name, Outputs& out) {
+  Service* service = services_.find(name);
+  while (service != nullptr && !service->idle.empty() && !service->waiting.empty()) {
+    Worker* worker = workers_.find(service->idle.front());
+    OpenRequest* request = requests_.find(service->waiting.front());
+    CHECK(worker != nullptr && request != nullptr);
+    dispatch(*service, *worker, *request, out);
+  }
+}
+
+void Majordomo::dispatch(Service& service, Worker& worker, OpenRequest& request, Outputs& out) {
+  services_.dequeue(service, request);
+  request.state = RequestState::kWithWorker;
+  request.worker = worker.id;
+  // A plain request only has a time to wait for a worker; what the worker takes is its own affair.
+  if (!request.call) timers_.cancel(request.deadline_timer);
+  worker.outstanding.insert(request.token);
+  // 18/MDP: "The broker SHOULD use a least-recently-used queue": to the end of the line, if there is credit left.
+  services_.take_idle(service, worker);
+  if (worker.outstanding.size() < static_cast<std::size_t>(worker.credit)) services_.put_idle(service, worker);
+  ++counters_.requests_routed;
+  wire::mdp::WorkerRequest message{address_of(request.token), std::move(request.body)};
+  out.sends.push_back(Send{worker.peer, wire::serialize(worker.dialect, std::move(message)), request.token});
+}
+
+void Majordomo::forward(const OpenRequest& request, bool final, wire::Frames&& body, Outputs& out) {
+  if (!final && request.client.dialect.version == wire::MdpVersion::k01) {
+    // 7/MDP knows only one reply to a request. Test: Majordomo.DropsAndCountsPartialsForA01Client
+    ++counters_.partials_dropped;
+    return;
+  }
+  wire::mdp::ClientReply message{final, request.client.service, std::move(body)};
+  out.sends.push_back(Send{request.client.peer, wire::serialize(request.client.dialect, std::move(message))});
+}
+
+void Majordomo::finish(OpenRequest& request, Outputs& out) {
+  const std::string service_name = request.client.service;
+  Worker* worker = workers_.find(request.worker);
+  forget(request);
+  if (worker != nullptr) services_.put_idle(*services_.find(service_name), *worker);
+  services_.close_if_empty(service_name);
+  serve(service_name, out);
+}
+
+void Majordomo::forget(OpenRequest& request) {
+  timers_.cancel(request.deadline_timer);
+  if (request.state == RequestState::kWaiting) services_.dequeue(*services_.find(request.client.service), request);
+  if (Worker* worker = workers_.find(request.worker)) worker->outstanding.erase(request.token);
+  requests_.remove(request.token);
+}
+
+void Majordomo::request_timed_out(OpenRequest& request, Outputs& out) {
+  ++counters_.requests_expired;
+  if (!request.call) {
+    out.log.push_back(LogEvent(Severity::kWarning, "request.expired").with("service", request.client.service));
+    return finish(request, out);
+  }
+  const bool waiting = request.state == RequestState::kWaiting;
+  const Error error{Status::kDeadline, waiting ? "the deadline passed before a worker was free; it was not carried out"
+                                               : "the deadline passed; whether it was carried out is unknown"};
+  send_reply(request.client, msg::error_reply(request.call->encoding, request.call->id, error), out);
+  if (waiting) return finish(request, out);
+  // The worker may still be busy with it: its credit stays taken until it answers or dies.
+  requests_.release_client(request);
+  request.state = RequestState::kAbandoned;
+}
+
+// ---- agents
+
+Result<void> Majordomo::admit_agent(const wire::RoutingId& peer, const wire::Dialect& dialect,
+                                    const Admission& admission, Instant now, Outputs& out) {
+  if (Worker* known = workers_.find(peer)) {
+    if (!known->compositor || *known->compositor != admission.id) {
+      return fail(Status::kConflict,
+                  known->compositor
+                      ? fmt::format("this connection is the agent of {} already", known->compositor->value())
+                      : fmt::format("this connection is a worker for {} already", known->service));
+    }
+    remove_worker(*known, "it registered again", std::nullopt, Farewell::kNone, out);
+  } else if (const auto it = agents_.find(admission.id); it != agents_.end()) {
+    ++counters_.agents_taken_over;
+    Worker* old = workers_.find(it->second);
+    CHECK(old != nullptr);
+    out.log.push_back(about(Severity::kWarning, "agent.taken_over", *old));
+    remove_worker(*old, "another agent registered the same id", std::nullopt, Farewell::kDisconnect, out);
+  }
+  if (agents_.size() >= config_.limits.agents_max || workers_.size() >= config_.limits.workers_max) {
+    return fail(Status::kLimit, fmt::format("the broker has {} agents already", agents_.size()));
+  }
+  Worker& worker = workers_.add(peer);
+  worker.dialect = dialect;
+  worker.state = WorkerState::kAdmitted;
+  worker.compositor = admission.id;
+  worker.interval = admission.interval;
+  worker.liveness = admission.liveness;
+  worker.credit = admission.credit;
+  agents_[admission.id] = worker.id;
+  start_timers(worker, now);
+  ++counters_.agents_registered;
+  link_changes_.push_back(LinkChange{admission.id, msg::Link::kConnected, "it registered"});
+  return {};
+}
+
+const msg::CompositorId* Majordomo::compositor_of(const wire::RoutingId& peer) {
+  const Worker* worker = workers_.find(peer);
+  return worker != nullptr && worker->compositor ? &*worker->compositor : nullptr;
+}
+
+void Majordomo::leave(const wire::RoutingId& peer, Outputs& out) {
+  Worker* worker = workers_.find(peer);
+  CHECK(worker != nullptr);
+  remove_worker(*worker, "it left", msg::Link::kLeft, Farewell::kNone, out);
+}
+
+bool Majordomo::has_workers(const std::string& service) {
+  const Service* entry = services_.find(service);
+  return entry != nullptr && entry->workers > 0;
+}
+
+// ---- liveness
+
+void Majordomo::start_timers(Worker& worker, Instant now) {
+  worker.last_heard = now;
+  shortest_interval_ = std::min(shortest_interval_, worker.interval);
+  worker.heartbeat_timer = timers_.arm(now + worker.interval, TimerKind::kWorkerHeartbeat, worker.id);
+  worker.silence_timer = timers_.arm(now + doubt_after(worker), TimerKind::kWorkerSilence, worker.id);
+}
+
+void Majordomo::on_timer(const Timer& timer, Instant now, Outputs& out) {
+  if (timer.kind == TimerKind::kRequestDeadline) {
+    OpenRequest* request = requests_.find(timer.key);
+    CHECK(request != nullptr);
+    request->deadline_timer = 0;
+    return request_timed_out(*request, out);
+  }
+  Worker* worker = workers_.find(timer.key);
+  CHECK(worker != nullptr);
+  if (timer.kind == TimerKind::kWorkerHeartbeat) {
+    send_heartbeat(*worker, out);
+    worker->heartbeat_timer = timers_.arm(now + worker->interval, TimerKind::kWorkerHeartbeat, worker->id);
+  } else if (timer.kind == TimerKind::kWorkerSilence) {
+    worker->silence_timer = 0;
+    check_silence(*worker, now, out);
+  } else {
+    worker->probe_timer = 0;
+    ask_whether_connected(*worker, now, out);
+  }
+}
+
+void Majordomo::check_silence(Worker& worker, Instant now, Outputs& out) {
+  const Duration silent = now - worker.last_heard;
+  if (silent >= lost_after(worker)) {
+    return remove_worker(worker, fmt::format("nothing was heard for {}", seconds(silent)), msg::Link::kLost,
+                         Farewell::kDisconnect, out);
+  }
+  Instant next = worker.last_heard + doubt_after(worker);
+  if (silent >= doubt_after(worker)) {
+    if (worker.doubt == Doubt::kNone) {
+      set_doubt(worker, Doubt::kSilent, fmt::format("nothing was heard for {}", seconds(silent)));
+    }
+    next = worker.last_heard + lost_after(worker);
+  }
+  worker.silence_timer = timers_.arm(next, TimerKind::kWorkerSilence, worker.id);
+}
+
+void Majordomo::disconnected(const wire::RoutingId& peer, Instant now, Outputs& out) {
+  Worker* worker = workers_.find(peer);
+  if (worker == nullptr || worker->doubt == Doubt::kDisconnected) return;
+  set_doubt(*worker, Doubt::kDisconnected, "its connection closed");
+  worker->doubted_until = now + config_.disconnect_grace;
+  ask_whether_connected(*worker, now, out);
+}
+
+void Majordomo::ask_whether_connected(Worker& worker, Instant now, Outputs& out) {
+  if (now >= worker.doubted_until) return set_doubt(worker, Doubt::kNone, "its connection takes messages");
+  send_heartbeat(worker, out);  // input::SendFailed with kUnreachable is the proof
+  worker.probe_timer = timers_.arm(now + config_.disconnect_grace / 3, TimerKind::kDisconnectProbe, worker.id);
+}
+
+void Majordomo::set_doubt(Worker& worker, Doubt doubt, std::string_view why) {
+  worker.doubt = doubt;
+  if (!worker.compositor) return;
+  const msg::Link link = doubt == Doubt::kNone ? msg::Link::kConnected : msg::Link::kSuspect;
+  link_changes_.push_back(LinkChange{*worker.compositor, link, std::string(why)});
+}
+
+void Majordomo::send_heartbeat(const Worker& worker, Outputs& out) {
+  ++counters_.heartbeats_sent;
+  out.sends.push_back(Send{worker.peer, wire::serialize(worker.dialect, wire::mdp::Heartbeat{})});
+}
+
+void Majordomo::send_failed(const wire::RoutingId& peer, bool unreachable, RequestToken token, Outputs& out) {
+  ++counters_.sends_failed;
+  OpenRequest* request = requests_.find(token);
+  if (request != nullptr && request->state == RequestState::kWithWorker) {
+    const std::string text = unreachable ? "the worker's connection is gone; it was not carried out"
+                                         : "the worker takes no more messages; it was not carried out";
+    refuse(request->client, request->call, Error{Status::kNotConnected, text}, out);
+    // Nothing more is given to a worker whose connection is gone.
+    unreachable ? forget(*request) : finish(*request, out);
+  }
+  if (Worker* worker = workers_.find(peer); worker != nullptr && unreachable) {
+    remove_worker(*worker, "its connection is gone", msg::Link::kLost, Farewell::kNone, out);
+  }
+}
+
+void Majordomo::stalled(Duration lateness) {
+  for (auto& entry : workers_.all()) {
+    entry.second.last_heard = entry.second.last_heard + lateness;
+    entry.second.doubted_until = entry.second.doubted_until + lateness;
+  }
+}
+
+// ---- ends
+
+void Majordomo::remove_worker(Worker& worker, std::string_view why, std::optional<msg::Link> link, Farewell farewell,
+                              Outputs& out) {
+  if (farewell == Farewell::kDisconnect) {
+    out.sends.push_back(Send{worker.peer, wire::serialize(worker.dialect, wire::mdp::Disconnect{})});
+  }
+  const bool lost = link == msg::Link::kLost;
+  out.log.push_back(about(lost ? Severity::kWarning : Severity::kInfo, lost ? "worker.lost" : "worker.removed", worker)
+                        .with("why", std::string(why)));
+  if (lost) ++(worker.compositor ? counters_.agents_lost : counters_.workers_lost);
+  if (worker.compositor) {
+    agents_.erase(*worker.compositor);
+    if (link) link_changes_.push_back(LinkChange{*worker.compositor, *link, std::string(why)});
+  }
+  timers_.cancel(worker.heartbeat_timer);
+  timers_.cancel(worker.silence_timer);
+  timers_.cancel(worker.probe_timer);
+  if (Service* service = services_.find(worker.service); service != nullptr && worker.state == WorkerState::kReady) {
+    services_.take_idle(*service, worker);
+    --service->workers;
+  }
+  end_requests_of(worker, out);
+  const bool is_agent = worker.compositor.has_value();
+  const std::string service_name = is_agent ? msg::service_name(*worker.compositor) : worker.service;
+  workers_.remove(worker.id);
+  // A compositor has one agent: what waits for it would wait in vain. Plain requests wait for another worker.
+  if (is_agent && link) refuse_waiting(service_name, why, out);
+  services_.close_if_empty(service_name);
+}
+
+void Majordomo::end_requests_of(Worker& worker, Outputs& out) {
+  for (const RequestToken token : worker.outstanding) {
+    OpenRequest* request = requests_.find(token);
+    CHECK(request != nullptr);
+    if (request->state == RequestState::kWithWorker) {
+      ++counters_.requests_orphaned;
+      if (request->call) {
+        const Error error{Status::kGone, "its agent died under the request; whether it was carried out is unknown"};
+        send_reply(request->client, msg::error_reply(request->call->encoding, request->call->id, error), out);
+      } else {
+        out.log.push_back(LogEvent(Severity::kWarning, "request.orphaned").with("service", request->client.service));
+      }
+    }
+    timers_.cancel(request->deadline_timer);
+    requests_.remove(token);
+  }
+  worker.outstanding.clear();
+}
+
+void Majordomo::refuse_waiting(const std::string& name, std::string_view why, Outputs& out) {
+  Service* service = services_.find(name);
+  if (service == nullptr) return;
+  const Error error{Status::kNotConnected, fmt::format("its agent is gone: {}; it was not carried out", why)};
+  while (!service->waiting.empty()) {
+    OpenRequest* request = requests_.find(service->waiting.front());
+    CHECK(request != nullptr);
+    refuse(request->client, request->call, error, out);
+    forget(*request);
+  }
+}
+
+void Majordomo::expel(const wire::RoutingId& peer, const wire::Dialect& dialect, std::string_view why, Outputs& out) {
+  ++counters_.commands_unexpected;
+  // 18/MDP: "If the broker receives an unexpected but valid command it SHOULD send DISCONNECT and forget the worker."
+  if (Worker* worker = workers_.find(peer)) {
+    return remove_worker(*worker, why, msg::Link::kLost, Farewell::kDisconnect, out);
+  }
+  out.log.push_back(LogEvent(Severity::kDebug, "peer.expelled").with("why", std::string(why)));
+  out.sends.push_back(Send{peer, wire::serialize(dialect, wire::mdp::Disconnect{})});
+}
+
+std::vector<LinkChange> Majordomo::take_link_changes() { return std::exchange(link_changes_, {}); }
+
+bool Majordomo::check_invariants() const {
+  std::size_t waiting = 0;
+  std::size_t waiting_bytes = 0;
+  for (const auto& entry : services_.all()) {
+    const Service& service = entry.second;
+    if (service.workers == 0 && service.waiting.empty()) return false;    // should have been forgotten
+    if (!service.idle.empty() && !service.waiting.empty()) return false;  // should have been served
+    waiting += service.waiting.size();
+    waiting_bytes += service.waiting_bytes;
+  }
+  if (waiting_bytes != services_.waiting_bytes()) return false;
+  std::size_t outstanding = 0;
+  for (const auto& entry : workers_.all()) {
+    const Worker& worker = entry.second;
+    if (worker.outstanding.size() > static_cast<std::size_t>(worker.credit)) return false;
+    if (worker.heartbeat_timer == 0 || worker.silence_timer == 0) return false;  // every worker, busy or not
+    if (worker.compositor && !agents_.contains(*worker.compositor)) return false;
+    outstanding += worker.outstanding.size();
+  }
+  return waiting + outstanding == requests_.size();
+}
+
+}  // namespace compositord::broker

@@ -1,0 +1,127 @@
+#pragma once
+// Layer 0: Majordomo. Who works for what, who is alive, and which request is where.
+// Sources: rfc.zeromq.org/spec/7 (MDP 0.1), rfc.zeromq.org/spec/18 (MDP 0.2).
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "broker/core/broker_config.h"
+#include "broker/core/counters.h"
+#include "broker/core/outputs.h"
+#include "broker/core/request_table.h"
+#include "broker/core/service_table.h"
+#include "broker/core/timer_queue.h"
+#include "broker/core/worker_table.h"
+#include "common/msg/compositor_id.h"
+#include "common/msg/envelope.h"
+#include "common/msg/status.h"
+
+namespace compositord::broker {
+
+// What became of the link to an agent; the registry turns it into facts and alerts.
+struct LinkChange {
+  msg::CompositorId id;
+  msg::Link link = msg::Link::kLost;
+  std::string why;
+};
+
+// What `bus.agent register` agreed on.
+struct Admission {
+  msg::CompositorId id;
+  Duration interval{};
+  int liveness = 3;
+  int credit = 8;
+};
+
+class Majordomo {
+ public:
+  Majordomo(const BrokerConfig& config, TimerQueue& timers, Counters& counters);
+
+  // Any message of a known worker is a sign of life. To be called before the message itself is looked at.
+  void heard(const wire::RoutingId& peer, Instant now);
+
+  // Commands of workers.
+  void on_ready(const wire::RoutingId& peer, const wire::Dialect& dialect, const std::string& service, Instant now,
+                Outputs& out);
+  void on_reply(const wire::RoutingId& peer, const wire::Dialect& dialect, wire::mdp::WorkerReply&& reply,
+                Outputs& out);
+  void on_heartbeat(const wire::RoutingId& peer, const wire::Dialect& dialect, Outputs& out);
+  void on_disconnect(const wire::RoutingId& peer, Outputs& out);
+
+  // A request for a service that is not the bus's own. With `call` it is Layer 1 and ends with a status by `deadline`.
+  void route_plain(Client client, wire::Frames&& body, Instant now, Outputs& out);
+  void route_call(Client client, CallMark call, wire::Frames&& body, Duration deadline, Instant now, Outputs& out);
+
+  // Makes `peer` the agent of a compositor, until READY without work. An older agent of that id is sent DISCONNECT.
+  // Errors: kConflict when the peer is somebody else already, kLimit.
+  Result<void> admit_agent(const wire::RoutingId& peer, const wire::Dialect& dialect, const Admission& admission,
+                           Instant now, Outputs& out);
+  // The compositor whose admitted agent this peer is.
+  const msg::CompositorId* compositor_of(const wire::RoutingId& peer);
+  // The agent says goodbye.
+  void leave(const wire::RoutingId& peer, Outputs& out);
+  bool has_agent(const msg::CompositorId& id) const { return agents_.contains(id); }
+  bool has_workers(const std::string& service);
+
+  // Things that happened to connections. A close is believed only after asking: a HEARTBEAT is sent at once and twice more
+  // within the grace time; kUnreachable proves the close, and a connection that takes all of them was closed in error.
+  void disconnected(const wire::RoutingId& peer, Instant now, Outputs& out);
+  void send_failed(const wire::RoutingId& peer, bool unreachable, RequestToken token, Outputs& out);
+
+  void on_timer(const Timer& timer, Instant now, Outputs& out);
+  // Our own lateness counts for nobody's silence. (The timers are shifted by their owner.)
+  void stalled(Duration lateness);
+  // The shortest heartbeat interval agreed with anybody in this epoch.
+  Duration shortest_interval() const noexcept { return shortest_interval_; }
+
+  std::vector<LinkChange> take_link_changes();
+  std::size_t worker_count() const noexcept { return workers_.size(); }
+  std::size_t open_requests() const noexcept { return requests_.size(); }
+  std::size_t service_count() const noexcept { return services_.size(); }
+  bool check_invariants() const;
+
+ private:
+  void open_request(Client client, std::optional<CallMark> call, wire::Frames&& body, Duration deadline, Instant now,
+                    Outputs& out);
+  void refuse(const Client& client, const std::optional<CallMark>& call, const Error& error, Outputs& out);
+  void serve(const std::string& name, Outputs& out);
+  void dispatch(Service& service, Worker& worker, OpenRequest& request, Outputs& out);
+  void forward(const OpenRequest& request, bool final, wire::Frames&& body, Outputs& out);
+  // Ends a request: its worker gets its credit back, its timer and its entry go.
+  void finish(OpenRequest& request, Outputs& out);
+  // The same without giving the credit to the next request.
+  void forget(OpenRequest& request);
+  void request_timed_out(OpenRequest& request, Outputs& out);
+
+  void start_timers(Worker& worker, Instant now);
+  void check_silence(Worker& worker, Instant now, Outputs& out);
+  void ask_whether_connected(Worker& worker, Instant now, Outputs& out);
+  void set_doubt(Worker& worker, Doubt doubt, std::string_view why);
+  void send_heartbeat(const Worker& worker, Outputs& out);
+
+  enum class Farewell : std::uint8_t { kNone, kDisconnect };
+  // Removes a worker and ends what it was doing. `link` is what its compositor's link becomes; nothing: no change.
+  void remove_worker(Worker& worker, std::string_view why, std::optional<msg::Link> link, Farewell farewell,
+                     Outputs& out);
+  void end_requests_of(Worker& worker, Outputs& out);
+  void refuse_waiting(const std::string& service, std::string_view why, Outputs& out);
+  void expel(const wire::RoutingId& peer, const wire::Dialect& dialect, std::string_view why, Outputs& out);
+
+  const BrokerConfig& config_;
+  TimerQueue& timers_;
+  Counters& counters_;
+  WorkerTable workers_;
+  RequestTable requests_;
+  ServiceTable services_;
+  std::unordered_map<msg::CompositorId, WorkerId> agents_;
+  std::vector<LinkChange> link_changes_;
+  Duration shortest_interval_;
+};
+
+// An answer of the bus itself to a call.
+void send_reply(const Client& client, const msg::Reply& reply, Outputs& out);
+
+}  // namespace compositord::broker

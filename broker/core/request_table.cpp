@@ -1,0 +1,56 @@
+#include "broker/core/request_table.h"
+
+#include "common/base/check.h"
+
+namespace compositord::broker {
+
+namespace {
+constexpr std::size_t kAddressBytes = 8;
+}
+
+OpenRequest& RequestTable::add(Client client) {
+  const RequestToken token = ++last_token_;
+  OpenRequest& request = requests_[token];
+  request.token = token;
+  ++open_by_client_[client.peer];
+  request.client = std::move(client);
+  return request;
+}
+
+void RequestTable::remove(RequestToken token) {
+  const auto it = requests_.find(token);
+  CHECK(it != requests_.end());
+  if (it->second.state != RequestState::kAbandoned) release_client(it->second);
+  requests_.erase(it);
+}
+
+void RequestTable::release_client(OpenRequest& request) {
+  const auto it = open_by_client_.find(request.client.peer);
+  CHECK(it != open_by_client_.end() && it->second > 0);
+  if (--it->second == 0) open_by_client_.erase(it);
+}
+
+OpenRequest* RequestTable::find(RequestToken token) {
+  const auto it = requests_.find(token);
+  return it == requests_.end() ? nullptr : &it->second;
+}
+
+std::size_t RequestTable::open_for(const wire::RoutingId& client) const {
+  const auto it = open_by_client_.find(client);
+  return it == open_by_client_.end() ? 0 : it->second;
+}
+
+wire::Frame address_of(RequestToken token) {
+  wire::Frame address(kAddressBytes, '\0');
+  for (std::size_t i = 0; i < kAddressBytes; ++i) address[kAddressBytes - 1 - i] = static_cast<char>(token >> (8 * i));
+  return address;
+}
+
+RequestToken token_of(const wire::Frame& address) noexcept {
+  if (address.size() != kAddressBytes) return 0;
+  RequestToken token = 0;
+  for (const char byte : address) token = (token << 8U) | static_cast<unsigned char>(byte);
+  return token;
+}
+
+}  // namespace compositord::broker

@@ -1,0 +1,75 @@
+#pragma once
+// The open requests: asked by a client, not yet ended. A request is waiting in its service's queue, or with a worker, or
+// abandoned: ended towards its client (504) while its worker may still answer, so that the worker's credit stays taken.
+//
+//   state      | becomes    | when
+//   -----------|------------|--------------------------------------------------------
+//   –          | kWaiting   | a request that is accepted
+//   kWaiting   | kWithWorker| a worker has credit
+//   kWithWorker| kAbandoned | its deadline passed
+//   any        | –          | answered, refused, expired in the queue, worker gone
+
+#include <cstdint>
+#include <list>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include "broker/core/timer_queue.h"
+#include "broker/core/worker_table.h"
+#include "common/msg/envelope.h"
+#include "common/wire/mdp.h"
+
+namespace compositord::broker {
+
+using RequestToken = std::uint64_t;  // 1, 2, …; the "client address" that a worker sees; 0 is none
+
+enum class RequestState : std::uint8_t { kWaiting, kWithWorker, kAbandoned };
+
+// Who asked, and how an answer to it must look.
+struct Client {
+  wire::RoutingId peer;
+  wire::Dialect dialect;
+  std::string service;
+};
+
+// What makes a request a Layer-1 call: it can be answered with a status.
+struct CallMark {
+  msg::Encoding encoding = msg::Encoding::kMsgpack;
+  msg::Value id;
+};
+
+struct OpenRequest {
+  RequestToken token = 0;
+  RequestState state = RequestState::kWaiting;
+  Client client;
+  std::optional<CallMark> call;  // none: a plain MDP request
+  wire::Frames body;             // while waiting
+  std::size_t bytes = 0;         // of the body
+  WorkerId worker = 0;           // unless waiting
+  TimerId deadline_timer = 0;
+  std::list<RequestToken>::iterator queue_place;  // while waiting
+};
+
+class RequestTable {
+ public:
+  OpenRequest& add(Client client);
+  void remove(RequestToken token);  // its timer must be cancelled before
+  // The client has its answer: it may open another request, though the worker may still be busy with this one.
+  void release_client(OpenRequest& request);
+  OpenRequest* find(RequestToken token);
+  std::size_t size() const noexcept { return requests_.size(); }
+  std::size_t open_for(const wire::RoutingId& client) const;
+  const std::unordered_map<RequestToken, OpenRequest>& all() const noexcept { return requests_; }
+
+ private:
+  std::unordered_map<RequestToken, OpenRequest> requests_;
+  std::unordered_map<wire::RoutingId, std::size_t> open_by_client_;
+  RequestToken last_token_ = 0;
+};
+
+// A token as the bytes of an MDP client address, and back (0 when it is none of ours).
+wire::Frame address_of(RequestToken token);
+RequestToken token_of(const wire::Frame& address) noexcept;
+
+}  // namespace compositord::broker

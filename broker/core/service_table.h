@@ -1,0 +1,49 @@
+#pragma once
+// The services: for each name the workers that have credit left, longest-idle first, and the requests that wait for one.
+
+#include <cstddef>
+#include <list>
+#include <string>
+#include <unordered_map>
+
+#include "broker/core/broker_config.h"
+#include "broker/core/request_table.h"
+#include "broker/core/worker_table.h"
+
+namespace compositord::broker {
+
+struct Service {
+  std::list<WorkerId> idle;         // have credit; the front has waited longest
+  std::size_t workers = 0;          // ready ones, idle or not
+  std::list<RequestToken> waiting;  // in order of arrival
+  std::size_t waiting_bytes = 0;
+};
+
+class ServiceTable {
+ public:
+  explicit ServiceTable(const Limits& limits) : limits_(limits) {}
+
+  Service* find(const std::string& name);
+  // Finds or makes it. nullptr when there are as many services as may be.
+  Service* open(const std::string& name);
+  // Forgets a service that has neither workers nor waiting requests.
+  void close_if_empty(const std::string& name);
+
+  // False, and nothing changed, when the service's queue or all queues together are full.
+  [[nodiscard]] bool enqueue(Service& service, OpenRequest& request);
+  void dequeue(Service& service, OpenRequest& request);
+
+  void put_idle(Service& service, Worker& worker);  // at the end of the line
+  void take_idle(Service& service, Worker& worker);
+
+  std::size_t size() const noexcept { return services_.size(); }
+  std::size_t waiting_bytes() const noexcept { return waiting_bytes_; }
+  const std::unordered_map<std::string, Service>& all() const noexcept { return services_; }
+
+ private:
+  Limits limits_;
+  std::unordered_map<std::string, Service> services_;
+  std::size_t waiting_bytes_ = 0;
+};
+
+}  // namespace compositord::broker

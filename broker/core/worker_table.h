@@ -1,0 +1,75 @@
+#pragma once
+// The workers: every peer that registered as an agent or sent READY, by its routing id.
+//
+//   state        | becomes   | when
+//   -------------|-----------|---------------------------------------------------------------
+//   –            | kAdmitted | bus.agent register, answered 200
+//   –            | kReady    | READY of a plain MDP service
+//   kAdmitted    | kReady    | READY of compositor/<id>, for the id it registered
+//   any          | –         | DISCONNECT, leave, silence, connection gone, takeover, unexpected command
+//
+// Doubt is the other thing known of a worker: that its connection seems closed, or that it has been silent for long.
+
+#include <cstdint>
+#include <list>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+
+#include "broker/core/timer_queue.h"
+#include "common/base/instant.h"
+#include "common/msg/compositor_id.h"
+#include "common/wire/mdp.h"
+
+namespace compositord::broker {
+
+using WorkerId = std::uint64_t;  // 1, 2, … in order of arrival; 0 is none
+
+enum class WorkerState : std::uint8_t { kAdmitted, kReady };
+
+enum class Doubt : std::uint8_t {
+  kNone,
+  kSilent,        // all but its last interval of liveness has passed without a word
+  kDisconnected,  // the socket monitor says that its connection closed; being asked
+};
+
+struct Worker {
+  WorkerId id = 0;
+  wire::RoutingId peer;
+  wire::Dialect dialect;
+  WorkerState state = WorkerState::kReady;
+  Doubt doubt = Doubt::kNone;
+  std::optional<msg::CompositorId> compositor;  // of an agent
+  std::string service;                          // empty until READY
+  int credit = 1;                               // requests that may be outstanding
+  std::set<std::uint64_t> outstanding;          // request tokens
+  Duration interval{};                          // agreed heartbeat interval, both directions
+  int liveness = 3;
+  Instant last_heard;
+  Instant doubted_until;  // with kDisconnected: when asking ends
+  TimerId heartbeat_timer = 0;
+  TimerId silence_timer = 0;
+  TimerId probe_timer = 0;
+  std::list<WorkerId>::iterator idle_place;  // in its service's list, when has_idle_place
+  bool has_idle_place = false;
+};
+
+class WorkerTable {
+ public:
+  Worker& add(const wire::RoutingId& peer);  // `peer` must not be there yet
+  void remove(WorkerId id);                  // its timers must be cancelled before
+  Worker* find(WorkerId id);
+  Worker* find(const wire::RoutingId& peer);
+  std::size_t size() const noexcept { return workers_.size(); }
+  const std::map<WorkerId, Worker>& all() const noexcept { return workers_; }
+  std::map<WorkerId, Worker>& all() noexcept { return workers_; }
+
+ private:
+  std::map<WorkerId, Worker> workers_;  // ordered: what is done to all workers is done in one order
+  std::unordered_map<wire::RoutingId, WorkerId> by_peer_;
+  WorkerId last_id_ = 0;
+};
+
+}  // namespace compositord::broker
