@@ -1,0 +1,71 @@
+#pragma once
+// Every key of the configuration, in one table: reading, writing, the example and the error texts all follow it.
+
+#include <cstddef>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "broker/config/config.h"
+
+namespace compositord::broker {
+
+// Each kind of value: where it is in a Config, and its range.
+struct EndpointsField {
+  std::vector<std::string>& (*in)(Config&);
+};
+struct DirectoryField {
+  std::filesystem::path& (*in)(Config&);
+};
+struct LogLevelField {
+  std::string& (*in)(Config&);
+};
+struct DurationField {
+  Duration& (*in)(Config&);
+  Duration min, max;
+};
+struct NumberField {
+  int& (*in)(Config&);
+  int min, max;
+};
+struct CountField {
+  std::size_t& (*in)(Config&);
+  std::size_t min, max;
+};
+struct BytesField {
+  std::size_t& (*in)(Config&);
+  std::size_t min, max;
+};
+
+struct ConfigKey {
+  std::string_view path;  // "heartbeat.interval": at most one section
+  std::variant<EndpointsField, DirectoryField, LogLevelField, DurationField, NumberField, CountField, BytesField> field;
+  std::string_view meaning;  // for the operator, one or more sentences
+
+  std::string_view section() const noexcept;  // "heartbeat", or empty
+  std::string_view name() const noexcept;     // "interval"
+};
+
+// In the order of the example file; the keys of one section stand together.
+std::span<const ConfigKey> config_keys() noexcept;
+// "debug", "info", "warning", "error"
+std::span<const std::string_view> log_levels() noexcept;
+
+// A rule between two keys: `a` may not be greater than `b`.
+struct ConfigOrder {
+  std::string_view a;
+  std::string_view b;
+};
+std::span<const ConfigOrder> config_orders() noexcept;
+
+// The value as YAML writes it: "1s", "64MiB", "\"/run/x\"", and for endpoints a list of lines.
+std::string value_text(const ConfigKey& key, const Config& config);
+// What is allowed, for people: "50ms … 1min"; empty when the kind says it all.
+std::string range_text(const ConfigKey& key);
+// A number by which two keys of the same kind compare; 0 for those that have none.
+std::uint64_t magnitude(const ConfigKey& key, const Config& config);
+
+}  // namespace compositord::broker
