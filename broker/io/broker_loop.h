@@ -1,0 +1,48 @@
+#pragma once
+// The broker's one event loop: the only code that waits, reads the clock, and does what the core wants done.
+//
+// A turn: wait until the core's next deadline or until something is readable; read the clock once; tell the core how late the
+// loop was; what became of the last turn's sends; which connections closed; at most a number of messages; what the store
+// has done; that time has passed. Then apply the outputs in order: store writes, sends, publishes, log.
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "broker/core/broker_core.h"
+#include "broker/io/bus_sockets.h"
+#include "broker/store/store_thread.h"
+#include "common/log/log.h"
+#include "common/net/poller.h"
+
+namespace compositord::broker {
+
+class BrokerLoop {
+ public:
+  // `signal_fd`: a signalfd; any signal on it ends run(). All arguments must outlive the loop.
+  BrokerLoop(BusSockets& sockets, StoreThread& store, log::Logger& logger, int signal_fd);
+
+  // Runs the core until a signal comes.
+  void run(BrokerCore& core, const StoredState& stored);
+
+ private:
+  void turn(BrokerCore& core, Instant planned);
+  bool take_messages(BrokerCore& core, Instant now);
+  void take_feed(BrokerCore& core, Instant now);
+  void set_calendar(BrokerCore& core, Instant now);
+  void apply_outputs();
+
+  BusSockets& sockets_;
+  StoreThread& store_;
+  log::Logger& logger_;
+  int signal_fd_;
+  net::Poller poller_;
+  Outputs outputs_;
+  std::vector<input::SendFailed> failed_sends_;  // of the last turn: inputs of the next one
+  Instant last_turn_;
+  std::int64_t unix_ms_at_origin_ = 0;
+  bool messages_left_ = false;  // the last turn took its maximum: there may be more
+  bool stopping_ = false;
+};
+
+}  // namespace compositord::broker

@@ -1,0 +1,154 @@
+// compositord: the broker daemon. Wiring only: options, configuration, store, sockets, loop.
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <fmt/format.h>
+#include <CLI/CLI.hpp>
+
+#include "broker/config/config.h"
+#include "broker/config/endpoint.h"
+#include "broker/core/broker_core.h"
+#include "broker/io/broker_loop.h"
+#include "broker/io/bus_sockets.h"
+#include "broker/store/sqlite_store.h"
+#include "broker/store/store_thread.h"
+#include "common/base/clock.h"
+#include "common/log/log.h"
+#include "common/net/stop_signal.h"
+
+namespace compositord::broker {
+namespace {
+
+struct Options {
+  std::string config_file;
+  bool check_config = false;
+  std::vector<std::string> bus;
+  std::vector<std::string> feed;
+  std::string state_dir;
+  std::string log_level;
+};
+
+void declare(CLI::App& app, Options& options) {
+  app.set_version_flag("--version", std::string("compositord ") + COMPOSITORD_VERSION);
+  app.add_option("--config", options.config_file, "Read this configuration file (YAML; every key is optional)")
+      ->type_name("FILE");
+  app.add_flag("--check-config", options.check_config, "Print the configuration that would be used, and exit");
+  app.add_option("--bus", options.bus, "Bind the bus here; may be given several times")->type_name("ENDPOINT");
+  app.add_option("--feed", options.feed, "Bind the feed here; may be given several times")->type_name("ENDPOINT");
+  app.add_option("--state-dir", options.state_dir, "Keep the store in this directory")->type_name("DIR");
+  app.add_option("--log-level", options.log_level, "debug, info, warning or error")
+      ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
+      ->type_name("LEVEL");
+  app.footer(
+      "Without options it listens on tcp://127.0.0.1:7755 (bus) and tcp://127.0.0.1:7756 (feed) and on ipc sockets in "
+      "the\n"
+      "runtime directory. On standard output it prints the endpoints it has bound, then \"ready\". See "
+      "compositord(8).");
+}
+
+// The configuration: defaults, then the file, then the command line.
+Result<Config> configure(const Options& options) {
+  Environment environment = current_environment();
+  if (!options.bus.empty() && !options.feed.empty()) {
+    // Nobody asks for the default sockets: a runtime directory that can't hold them is no reason not to start.
+    environment.runtime_directory.clear();
+    environment.xdg_runtime_dir.clear();
+  }
+  Result<Config> config =
+      options.config_file.empty() ? default_config(environment) : load_config(options.config_file, environment);
+  if (!config) return config;
+  for (const std::vector<std::string>* endpoints : {&options.bus, &options.feed}) {
+    for (const std::string& endpoint : *endpoints) {
+      const std::string fault = endpoint_fault(endpoint);
+      if (!fault.empty()) return fail(Status::kMalformed, fmt::format("endpoint {}: {}", endpoint, fault));
+    }
+  }
+  if (!options.bus.empty()) config->bus = options.bus;
+  if (!options.feed.empty()) config->feed = options.feed;
+  if (!options.state_dir.empty()) config->state_dir = options.state_dir;
+  if (!options.log_level.empty()) config->log_level = options.log_level;
+  if (config->state_dir.empty()) {
+    return fail(Status::kMalformed, "there is no place for the store: give --state-dir DIR, or set HOME");
+  }
+  return config;
+}
+
+Result<void> bind_all(Config& config, BusSockets& sockets) {
+  for (const std::string& endpoint : config.bus) {
+    Result<std::string> bound = sockets.bind_bus(endpoint);
+    if (!bound) return tl::unexpected<Error>(bound.error());
+    config.core.bus_endpoints.push_back(std::move(*bound));
+  }
+  for (const std::string& endpoint : config.feed) {
+    Result<std::string> bound = sockets.bind_feed(endpoint);
+    if (!bound) return tl::unexpected<Error>(bound.error());
+    config.core.feed_endpoints.push_back(std::move(*bound));
+  }
+  return {};
+}
+
+Result<void> serve(Config config, log::Logger& logger) {
+  const net::StopSignal stop;
+  auto store = std::make_unique<SqliteStore>(config.state_dir);
+  const Result<StoredState> stored = store->load(unix_now());
+  if (!stored) return tl::unexpected<Error>(stored.error());
+  if (!stored->warning.empty()) {
+    logger.write(LogEvent(Severity::kWarning, "store.warning").with("why", stored->warning));
+  }
+  const Result<std::unique_ptr<StoreThread>> store_thread = StoreThread::start(std::move(store));
+  if (!store_thread) return tl::unexpected<Error>(store_thread.error());
+
+  net::ZmqContext context;
+  const Limits& limits = config.core.limits;
+  BusSockets sockets(context,
+                     {limits.frames_per_message_max, limits.bytes_per_frame_max, limits.bytes_per_message_max});
+  const Result<void> bound = bind_all(config, sockets);
+  if (!bound) return bound;
+
+  BrokerCore core(config.core, stored->epoch);
+  BrokerLoop loop(sockets, **store_thread, logger, stop.fd());
+  for (const std::string& endpoint : config.core.bus_endpoints) fmt::print("bus {}\n", endpoint);
+  for (const std::string& endpoint : config.core.feed_endpoints) fmt::print("feed {}\n", endpoint);
+  fmt::print("ready\n");
+  std::fflush(stdout);
+  logger.write(LogEvent(Severity::kInfo, "broker.started").with("epoch", std::to_string(stored->epoch)));
+  loop.run(core, *stored);
+  logger.write(LogEvent(Severity::kInfo, "broker.stopped"));
+  return {};
+}
+
+int run(const Options& options) {
+  const auto complain = [](const Error& error) {
+    fmt::print(stderr, "compositord: {}\n", error.text);
+    return 1;
+  };
+  Result<Config> config = configure(options);
+  if (!config) return complain(config.error());
+  if (options.check_config) {
+    fmt::print("{}", to_yaml(*config));
+    return 0;
+  }
+  log::Logger logger("compositord", log::severity_from_name(config->log_level).value_or(Severity::kInfo));
+  const Result<void> served = serve(std::move(*config), logger);
+  return served ? 0 : complain(served.error());
+}
+
+int program(int argc, char** argv) {
+  CLI::App app("compositord, the message bus for display compositors: the broker.");
+  Options options;
+  declare(app, options);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? 0 : 2;  // --help and --version end here too
+  }
+  return run(options);
+}
+
+}  // namespace
+}  // namespace compositord::broker
+
+int main(int argc, char** argv) { return compositord::broker::program(argc, argv); }
