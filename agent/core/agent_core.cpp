@@ -1,0 +1,210 @@
+#include "agent/core/agent_core.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/wire/mdp_codec.h"
+
+namespace compositord::agent {
+
+namespace {
+
+template <class... Ts>
+struct Overloaded : Ts... {
+  using Ts::operator()...;
+};
+template <class... Ts>
+Overloaded(Ts...) -> Overloaded<Ts...>;
+
+}  // namespace
+
+AgentCore::AgentCore(AgentConfig config, std::uint64_t seed, Instant now)
+    : config_(std::move(config)), session_(config_, seed), health_(config_.health, now), commands_(config_) {
+  // A report in a compositor's first moments would say "unknown" of one that is about to answer.
+  status_report_.not_before = now + config_.first_look;
+}
+
+void AgentCore::step(Instant now, Input input, Outputs& out) {
+  std::visit([&](auto& i) { on(i, now, out); }, input);
+  report(now, out);
+  out.finished = session_.state() == SessionState::kFinished;
+}
+
+Instant AgentCore::next_deadline() const noexcept {
+  return std::min({session_.next_deadline(), health_.next_deadline(), commands_.next_deadline(), report_deadline()});
+}
+
+bool AgentCore::check_invariants() const {
+  if (commands_.open_count() > config_.commands_max) return false;
+  if (commands_.open_count() > 0 && !described_) return false;
+  return !described_ || (manifest_.has_value() && health_.has_compositor());
+}
+
+// ---- the bus
+
+void AgentCore::on(input::BusConnected&, Instant now, Outputs& out) { session_.connected(now, out); }
+
+void AgentCore::on(input::BusDisconnected&, Instant now, Outputs& out) {
+  session_.disconnected(now, out);
+  commands_.forget_all();
+}
+
+void AgentCore::on(input::TooLarge&, Instant, Outputs& out) {
+  out.log.emplace_back(Severity::kWarning, "message.too_large");
+}
+
+void AgentCore::on(input::Received& received, Instant now, Outputs& out) {
+  session_.heard(now);
+  Result<wire::Parsed<wire::FromBroker>> parsed = wire::parse_from_broker(std::move(received.frames));
+  if (!parsed) {
+    out.log.push_back(LogEvent(Severity::kWarning, "message.malformed").with("why", parsed.error().text));
+    return;
+  }
+  std::visit(Overloaded{[&](wire::mdp::ClientReply& m) { on_reply(m, now, out); },
+                        [&](wire::mdp::WorkerRequest& m) {
+                          commands_.requested(std::move(m), described_ ? &*manifest_ : nullptr, now, out);
+                        },
+                        [](wire::mdp::Heartbeat&) {},
+                        [&](wire::mdp::Disconnect&) {
+                          session_.told_to_disconnect(now, out);
+                          commands_.forget_all();
+                        }},
+             parsed->message);
+}
+
+void AgentCore::on_reply(const wire::mdp::ClientReply& message, Instant now, Outputs& out) {
+  const Result<msg::Reply> reply = msg::parse_reply(message.body);
+  if (!reply) {
+    out.log.push_back(LogEvent(Severity::kWarning, "message.malformed").with("why", reply.error().text));
+    return;
+  }
+  const std::optional<Question> question = session_.answered(*reply, now, out);
+  if (!question) return;
+  if (*question == Question::kRegister && session_.online()) {
+    // A new session: the broker gets everything that is known.
+    status_report_ = Report{true, status_report_.not_before, {}};
+    manifest_report_ = Report{manifest_.has_value(), now, {}};
+    next_refresh_ = now + config_.status_refresh;
+  } else if (*question == Question::kStatus) {
+    status_report_.sent.reset();
+  } else if (*question == Question::kManifest) {
+    on_manifest_answer(*reply, now, out);
+  }
+}
+
+void AgentCore::on_manifest_answer(const msg::Reply& reply, Instant now, Outputs& out) {
+  manifest_report_.sent.reset();
+  if (reply.header.status == to_number(Status::kDone)) return;
+  out.log.push_back(LogEvent(Severity::kWarning, "manifest.not_stored")
+                        .with("status", std::to_string(reply.header.status))
+                        .with("why", reply.header.error.value_or("")));
+  const bool worth_a_retry =
+      reply.header.status == to_number(Status::kStore) || reply.header.status == to_number(Status::kLimit);
+  if (!worth_a_retry || manifest_report_.wanted) return;
+  manifest_report_.wanted = true;
+  manifest_report_.not_before = now + config_.store_retry;
+}
+
+// ---- the compositor
+
+void AgentCore::on(input::DriverStarted&, Instant now, Outputs&) {
+  status_report_.wanted |= health_.driver_started(now);
+  status_report_.not_before = now + config_.first_look;
+}
+
+void AgentCore::on(input::FromDriver& from, Instant now, Outputs& out) {
+  bool changed = false;
+  std::visit(Overloaded{[&](driver_event::Described& e) { on_described(e, now, out); },
+                        [&](driver_event::OutputsChanged& e) { changed = health_.outputs_changed(e.outputs, now); },
+                        [&](driver_event::ProbeAnswered&) { changed = health_.probe_answered(now); },
+                        [&](driver_event::CauseSeen& e) { changed = health_.cause_seen(e, now); },
+                        [&](driver_event::Gone& e) { on_gone(e, now, out); },
+                        [&](driver_event::CommandFinished& e) { commands_.finished(e, out); }},
+             from.event);
+  status_report_.wanted |= changed;
+}
+
+void AgentCore::on_described(driver_event::Described& described, Instant now, Outputs& out) {
+  status_report_.wanted |= health_.described(now);
+  status_report_.not_before = std::min(status_report_.not_before, now);
+  if (!described_) {
+    out.log.push_back(LogEvent(Severity::kInfo, "compositor.up")
+                          .with("name", described.manifest.name)
+                          .with("version", described.manifest.version)
+                          .with("pid", std::to_string(described.manifest.pid)));
+  }
+  described_ = true;
+  if (manifest_ == described.manifest) return;
+  manifest_ = std::move(described.manifest);
+  manifest_report_.wanted = true;
+  manifest_report_.not_before = now;
+}
+
+void AgentCore::on_gone(const driver_event::Gone& gone, Instant now, Outputs& out) {
+  described_ = false;
+  status_report_.wanted |= health_.gone(gone.end, now);
+  status_report_.not_before = std::min(status_report_.not_before, now);
+  commands_.compositor_gone(out);
+  out.log.push_back(LogEvent(Severity::kWarning, "compositor.gone").with("why", gone.text));
+}
+
+// ---- time
+
+void AgentCore::on(input::CalendarSet& calendar, Instant, Outputs&) { unix_ms_at_origin_ = calendar.unix_ms_at_origin; }
+
+void AgentCore::on(input::Stalled& stalled, Instant, Outputs& out) {
+  session_.stalled(stalled.lateness);
+  health_.stalled(stalled.lateness);
+  out.log.push_back(
+      LogEvent(Severity::kWarning, "loop.stalled").with("late_ms", std::to_string(to_ms(stalled.lateness))));
+}
+
+void AgentCore::on(input::Stop&, Instant now, Outputs& out) { session_.stop(now, out); }
+
+void AgentCore::on(input::Tick&, Instant now, Outputs& out) {
+  HealthActions actions;
+  status_report_.wanted |= health_.tick(now, actions);
+  out.start_probe |= actions.start_probe;
+  out.look_at_process |= actions.look_at_process;
+  commands_.tick(now, out);
+  session_.tick(now, out);
+  if (session_.online() && now >= next_refresh_) status_report_.wanted = true;
+}
+
+void AgentCore::report(Instant now, Outputs& out) {
+  if (!session_.online()) return;
+  const auto due = [&](Report& report) {
+    if (report.sent && now - *report.sent >= config_.reply_timeout) {
+      report.sent.reset();  // its answer was lost: say it again
+      report.wanted = true;
+    }
+    return report.wanted && !report.sent && now >= report.not_before;
+  };
+  // The manifest goes first: whoever sees the verdict turn ok finds it in its place.
+  if (due(manifest_report_)) {
+    manifest_report_.wanted = false;
+    manifest_report_.sent = now;
+    session_.ask(Question::kManifest, msg::Value::map({{"manifest", to_value(*manifest_)}}), out);
+  }
+  if (due(status_report_)) {
+    status_report_.wanted = false;
+    status_report_.sent = now;
+    next_refresh_ = now + config_.status_refresh;
+    session_.ask(Question::kStatus, to_value(health_.report(now, unix_ms_at_origin_)), out);
+  }
+}
+
+Instant AgentCore::report_deadline() const noexcept {
+  if (!session_.online()) return kNever;
+  Instant next = next_refresh_;
+  for (const Report* report : {&status_report_, &manifest_report_}) {
+    if (report->sent) {
+      next = std::min(next, *report->sent + config_.reply_timeout);
+    } else if (report->wanted) {
+      next = std::min(next, report->not_before);
+    }
+  }
+  return next;
+}
+
+}  // namespace compositord::agent

@@ -1,0 +1,96 @@
+#include "agent/core/commands.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "common/wire/mdp_codec.h"
+
+namespace compositord::agent {
+
+namespace {
+
+constexpr wire::Dialect kDialect{wire::MdpVersion::k02, false};
+
+// Why a method can't be carried out now; nothing when it can.
+std::optional<Error> objection(const std::string& method, const msg::Manifest* manifest, std::size_t open,
+                               std::size_t open_max) {
+  if (manifest == nullptr) return Error{Status::kNotConnected, "no compositor is running on this display"};
+  const auto& commands = manifest->commands;
+  const auto it = std::find_if(commands.begin(), commands.end(), [&](const auto& c) { return c.name == method; });
+  if (it == commands.end()) {
+    std::string known;
+    for (const msg::CommandSupport& c : commands) known += (known.empty() ? "" : ", ") + c.name;
+    return Error{Status::kNotFound, fmt::format("there is no command \"{}\" ({})", escape_for_log(method, 64), known)};
+  }
+  if (!it->supported) return Error{Status::kUnsupported, it->reason};
+  if (open >= open_max) return Error{Status::kLimit, fmt::format("the agent has {} commands in hand already", open)};
+  return std::nullopt;
+}
+
+}  // namespace
+
+void Commands::requested(wire::mdp::WorkerRequest&& request, const msg::Manifest* manifest, Instant now, Outputs& out) {
+  const Result<msg::Call> call = msg::parse_call(request.body);
+  if (!call) {
+    const msg::Encoding encoding = msg::encoding_of(request.body);
+    return reply(request.client_address, msg::error_reply(encoding, msg::Value(), call.error()), out);
+  }
+  if (const auto error = objection(call->header.method, manifest, open_.size(), config_.commands_max)) {
+    return reply(request.client_address, msg::error_reply(call->encoding, call->header.id, *error), out);
+  }
+  const Duration allowed = call->header.deadline_ms
+                               ? std::chrono::milliseconds(*call->header.deadline_ms)
+                               : std::chrono::duration_cast<std::chrono::milliseconds>(config_.default_deadline);
+  const Instant deadline = now + allowed;
+  const std::uint64_t id = ++last_id_;
+  open_[id] = Open{std::move(request.client_address), call->encoding, call->header.id, deadline};
+  out.executes.push_back(Execute{id, call->header.method, call->params, deadline});
+}
+
+void Commands::finished(const driver_event::CommandFinished& finished, Outputs& out) {
+  const auto it = open_.find(finished.command_id);
+  if (it == open_.end()) return;  // its deadline was faster
+  msg::Reply answer;
+  answer.encoding = it->second.encoding;
+  answer.header.id = it->second.id;
+  answer.header.status = to_number(finished.status);
+  if (!is_success(finished.status)) answer.header.error = finished.error;
+  if (finished.result.is_map()) answer.result = finished.result;
+  reply(it->second.client_address, answer, out);
+  open_.erase(it);
+}
+
+void Commands::compositor_gone(Outputs& out) {
+  const Error error{Status::kGone, "the compositor ended under the command; whether it was carried out is unknown"};
+  for (const auto& entry : open_) {
+    reply(entry.second.client_address, msg::error_reply(entry.second.encoding, entry.second.id, error), out);
+  }
+  open_.clear();
+}
+
+void Commands::tick(Instant now, Outputs& out) {
+  const Error error{Status::kDeadline, "the compositor did not answer in time; whether it was carried out is unknown"};
+  for (auto it = open_.begin(); it != open_.end();) {
+    if (now < it->second.deadline) {
+      ++it;
+      continue;
+    }
+    reply(it->second.client_address, msg::error_reply(it->second.encoding, it->second.id, error), out);
+    it = open_.erase(it);
+  }
+}
+
+Instant Commands::next_deadline() const noexcept {
+  Instant next = kNever;
+  for (const auto& entry : open_) next = std::min(next, entry.second.deadline);
+  return next;
+}
+
+void Commands::reply(const wire::Frame& client_address, const msg::Reply& reply, Outputs& out) {
+  wire::mdp::WorkerReply message{true, client_address, msg::serialize_reply(reply)};
+  out.sends.push_back(wire::serialize(kDialect, std::move(message)));
+}
+
+}  // namespace compositord::agent

@@ -1,0 +1,46 @@
+#pragma once
+// The commands that the agent has been asked to carry out and has not answered yet. Each ends with one reply: the driver's,
+// or at the deadline, or when the compositor ends under it.
+
+#include <cstdint>
+#include <map>
+#include <optional>
+
+#include "agent/core/agent_config.h"
+#include "agent/core/outputs.h"
+#include "agent/driver_event.h"
+#include "common/msg/envelope.h"
+#include "common/msg/manifest.h"
+#include "common/wire/mdp.h"
+
+namespace compositord::agent {
+
+class Commands {
+ public:
+  explicit Commands(const AgentConfig& config) : config_(config) {}
+
+  // A request from the bus. `manifest`: of the compositor that is there now; nullptr: none is.
+  void requested(wire::mdp::WorkerRequest&& request, const msg::Manifest* manifest, Instant now, Outputs& out);
+  void finished(const driver_event::CommandFinished& finished, Outputs& out);
+  void compositor_gone(Outputs& out);
+  // The broker has ended all requests of a lost session by itself: their answers would be refused.
+  void forget_all() { open_.clear(); }
+  void tick(Instant now, Outputs& out);
+  Instant next_deadline() const noexcept;
+  std::size_t open_count() const noexcept { return open_.size(); }
+
+ private:
+  struct Open {
+    wire::Frame client_address;
+    msg::Encoding encoding = msg::Encoding::kMsgpack;
+    msg::Value id;
+    Instant deadline;
+  };
+  static void reply(const wire::Frame& client_address, const msg::Reply& reply, Outputs& out);
+
+  const AgentConfig& config_;
+  std::map<std::uint64_t, Open> open_;
+  std::uint64_t last_id_ = 0;
+};
+
+}  // namespace compositord::agent

@@ -1,0 +1,147 @@
+#include "agent/core/health.h"
+
+#include <algorithm>
+
+namespace compositord::agent {
+
+namespace {
+
+// How often the kernel is asked about a process whose probe is late.
+constexpr Duration kLookInterval = std::chrono::seconds(1);
+
+UnixMs on_calendar(Instant at, std::int64_t unix_ms_at_origin) {
+  return UnixMs{unix_ms_at_origin + at.ns() / 1'000'000};
+}
+
+}  // namespace
+
+Health::Health(const HealthConfig& config, Instant now) : config_(config) {
+  process_.since = process_.observed_at = now;
+  progress_.since = progress_.observed_at = now;
+}
+
+template <class State>
+bool Health::set(Fact<State>& fact, State state, Instant now) {
+  fact.observed_at = now;
+  if (fact.state == state) return false;
+  fact.state = state;
+  fact.since = now;
+  return true;
+}
+
+bool Health::driver_started(Instant now) {
+  stage_ = Stage::kProbeOutstanding;
+  probe_sent_at_ = now;
+  next_look_at_ = now + config_.slow_after;
+  end_ = {};
+  cause_.clear();
+  round_trip_.reset();
+  outputs_.clear();
+  const bool process_changed = set(process_, msg::Process::kRunning, now);
+  return set(progress_, msg::Progress::kUnknown, now) || process_changed;
+}
+
+bool Health::described(Instant now) {
+  // Later descriptions come unasked and prove only that the compositor speaks; the first answers the round trip.
+  if (progress_.state == msg::Progress::kUnknown || stage_ == Stage::kAbsent) return answered(now);
+  return false;
+}
+
+bool Health::probe_answered(Instant now) { return stage_ == Stage::kProbeOutstanding && answered(now); }
+
+bool Health::answered(Instant now) {
+  round_trip_ = now - probe_sent_at_;
+  next_probe_at_ = std::max(now, probe_sent_at_ + config_.probe_interval);
+  stage_ = Stage::kWaitingForProbe;
+  cause_.clear();
+  const bool process_changed = set(process_, msg::Process::kRunning, now);
+  return set(progress_, msg::Progress::kOk, now) || process_changed;
+}
+
+bool Health::cause_seen(const driver_event::CauseSeen& seen, Instant now) {
+  if (stage_ != Stage::kProbeOutstanding) return false;
+  const bool cause_changed = cause_ != seen.cause;
+  cause_ = seen.cause;
+  return set(process_, seen.stopped ? msg::Process::kStopped : msg::Process::kRunning, now) || cause_changed;
+}
+
+bool Health::outputs_changed(const std::vector<std::pair<std::string, msg::OutputState>>& outputs, Instant now) {
+  bool changed = outputs.size() != outputs_.size();
+  std::vector<std::pair<std::string, Fact<msg::OutputState>>> next;
+  for (const auto& output : outputs) {
+    const auto old =
+        std::find_if(outputs_.begin(), outputs_.end(), [&](const auto& o) { return o.first == output.first; });
+    Fact<msg::OutputState> fact;
+    fact.since = now;
+    if (old != outputs_.end()) fact = old->second;
+    changed |= set(fact, output.second, now) || old == outputs_.end();
+    next.emplace_back(output.first, fact);
+  }
+  outputs_ = std::move(next);
+  return changed;
+}
+
+bool Health::gone(const ProcessEnd& end, Instant now) {
+  stage_ = Stage::kAbsent;
+  end_ = end;
+  cause_.clear();
+  for (auto& output : outputs_) set(output.second, msg::OutputState::kUnknown, now);
+  set(progress_, msg::Progress::kUnknown, now);
+  set(process_, end.signal ? msg::Process::kKilled : msg::Process::kExited, now);
+  return true;
+}
+
+bool Health::tick(Instant now, HealthActions& actions) {
+  if (stage_ == Stage::kWaitingForProbe && now >= next_probe_at_) {
+    stage_ = Stage::kProbeOutstanding;
+    probe_sent_at_ = now;
+    next_look_at_ = now + config_.slow_after;
+    actions.start_probe = true;
+    return false;
+  }
+  if (stage_ != Stage::kProbeOutstanding) return false;
+  if (now >= next_look_at_) {
+    actions.look_at_process = true;
+    next_look_at_ = now + kLookInterval;
+  }
+  const Duration age = now - probe_sent_at_;
+  if (age >= config_.frozen_after) return set(progress_, msg::Progress::kFrozen, now);
+  if (age >= config_.suspect_after) return set(progress_, msg::Progress::kSuspect, now);
+  if (age >= config_.slow_after) return set(progress_, msg::Progress::kSlow, now);
+  return false;
+}
+
+void Health::stalled(Duration lateness) {
+  probe_sent_at_ = probe_sent_at_ + lateness;
+  next_look_at_ = next_look_at_ + lateness;
+}
+
+Instant Health::next_deadline() const noexcept {
+  if (stage_ == Stage::kAbsent) return kNever;
+  if (stage_ == Stage::kWaitingForProbe) return next_probe_at_;
+  Instant next = next_look_at_;
+  for (const Duration after : {config_.slow_after, config_.suspect_after, config_.frozen_after}) {
+    const bool passed = progress_.observed_at >= probe_sent_at_ + after;
+    if (!passed) return std::min(next, probe_sent_at_ + after);
+  }
+  return next;
+}
+
+msg::StatusReport Health::report(Instant now, std::int64_t unix_ms_at_origin) const {
+  const auto calendar = [&](Instant at) { return on_calendar(at, unix_ms_at_origin); };
+  msg::StatusReport report;
+  report.sent_at = calendar(now);
+  report.process = {process_.state, end_.code, end_.signal, calendar(process_.since), calendar(process_.observed_at)};
+  report.progress.state = progress_.state;
+  if (round_trip_) report.progress.round_trip_ms = static_cast<double>(round_trip_->count()) / 1e6;
+  report.progress.cause = cause_;
+  report.progress.since = calendar(progress_.since);
+  report.progress.observed_at = calendar(progress_.observed_at);
+  for (const auto& output : outputs_) {
+    report.outputs.push_back(
+        {output.first, output.second.state, calendar(output.second.since), calendar(output.second.observed_at)});
+  }
+  return report;
+}
+
+}  // namespace compositord::agent

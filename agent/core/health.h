@@ -1,0 +1,77 @@
+#pragma once
+// The agent's judgement of its compositor: what the kernel and the probes say -> the process fact, the progress fact and the
+// output facts. Pure.
+//
+//   progress    | becomes    | when
+//   ------------|------------|----------------------------------------------------------------
+//   any         | kUnknown   | the compositor is gone, or a new one has accepted a connection
+//   any         | kOk        | the probe was answered
+//   kOk/kUnknown| kSlow      | the probe is older than slow_after
+//   kSlow       | kSuspect   | … than suspect_after
+//   kSuspect    | kFrozen    | … than frozen_after
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "agent/core/agent_config.h"
+#include "agent/driver_event.h"
+#include "common/base/instant.h"
+#include "common/msg/status.h"
+
+namespace compositord::agent {
+
+// What to do now.
+struct HealthActions {
+  bool start_probe = false;
+  bool look_at_process = false;
+};
+
+class Health {
+ public:
+  Health(const HealthConfig& config, Instant now);
+
+  // Each returns true when a state changed, so that it must be reported.
+  bool driver_started(Instant now);  // a connection was accepted: its first round trip counts as a probe
+  bool described(Instant now);       // … and was answered
+  bool probe_answered(Instant now);
+  bool cause_seen(const driver_event::CauseSeen& seen, Instant now);
+  bool outputs_changed(const std::vector<std::pair<std::string, msg::OutputState>>& outputs, Instant now);
+  bool gone(const ProcessEnd& end, Instant now);
+  bool tick(Instant now, HealthActions& actions);
+  // We were late ourselves: the probe's age counts without it.
+  void stalled(Duration lateness);
+
+  Instant next_deadline() const noexcept;
+  // Whether a compositor has been seen at all since the agent started.
+  bool has_compositor() const noexcept { return stage_ != Stage::kAbsent; }
+  // The facts, with times on the calendar whose origin is `unix_ms_at_origin`.
+  msg::StatusReport report(Instant now, std::int64_t unix_ms_at_origin) const;
+
+ private:
+  enum class Stage : std::uint8_t { kAbsent, kWaitingForProbe, kProbeOutstanding };
+  template <class State>
+  struct Fact {
+    State state = State::kUnknown;
+    Instant since;
+    Instant observed_at;
+  };
+  template <class State>
+  static bool set(Fact<State>& fact, State state, Instant now);
+  bool answered(Instant now);
+
+  HealthConfig config_;
+  Stage stage_ = Stage::kAbsent;
+  Instant probe_sent_at_;  // while outstanding
+  Instant next_probe_at_;  // while waiting
+  Instant next_look_at_;   // while outstanding: when to ask the kernel again
+  Fact<msg::Process> process_;
+  ProcessEnd end_;
+  Fact<msg::Progress> progress_;
+  std::optional<Duration> round_trip_;
+  std::string cause_;
+  std::vector<std::pair<std::string, Fact<msg::OutputState>>> outputs_;
+};
+
+}  // namespace compositord::agent

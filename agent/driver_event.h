@@ -1,0 +1,59 @@
+#pragma once
+// What a driver says of its compositor: plain data, and the input of the agent's core.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "common/base/error_code.h"
+#include "common/msg/manifest.h"
+#include "common/msg/status.h"
+
+namespace compositord::agent {
+
+// How a compositor's process ended. Neither code nor signal: it ended and nobody told us how.
+struct ProcessEnd {
+  std::optional<int> code;
+  std::optional<int> signal;
+};
+
+namespace driver_event {
+
+// The first full description, and every later change of it. Up means: the socket accepts AND a round trip was answered.
+struct Described {
+  msg::Manifest manifest;
+};
+// The state of every output that is or was there since this driver began ("disconnected" when it vanished).
+struct OutputsChanged {
+  std::vector<std::pair<std::string, msg::OutputState>> outputs;
+};
+// The answer to start_probe(). There is at most one outstanding probe.
+struct ProbeAnswered {};
+// What the kernel says of the process while a probe is late: "stopped", "spinning", "waiting for I/O", or empty.
+struct CauseSeen {
+  bool stopped = false;
+  std::string cause;
+};
+// The compositor is gone: its process ended, or its connection closed while the process is unknown to us. The last event
+// of a driver.
+struct Gone {
+  ProcessEnd end;
+  std::string text;  // "killed by signal 9 (SIGKILL)", "closed its Wayland socket"
+};
+// A command ended. `status` kDone or an error; `result` holds "before" and "after" where the command changed something.
+struct CommandFinished {
+  std::uint64_t command_id = 0;
+  Status status = Status::kDone;
+  std::string error;  // a sentence when status is no success
+  msg::Value result;
+};
+
+}  // namespace driver_event
+
+using DriverEvent = std::variant<driver_event::Described, driver_event::OutputsChanged, driver_event::ProbeAnswered,
+                                 driver_event::CauseSeen, driver_event::Gone, driver_event::CommandFinished>;
+
+}  // namespace compositord::agent
