@@ -1,0 +1,147 @@
+#include "agent/sway/command_runner.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace compositord::agent::sway {
+
+void CommandRunner::execute(std::uint64_t command_id, const std::string& method, const msg::Value& params, Instant now,
+                            Instant deadline, DriverOutputs& out) {
+  Job job;
+  job.id = command_id;
+  job.deadline = deadline;
+  auto command = parse_output_command(method, params);
+  if (!command) return say(job, command.error().status, command.error().text, out);
+  if (now >= deadline) return say(job, Status::kDeadline, "the deadline had passed; nothing was changed", out);
+  if (queue_.size() >= kQueuedMax) {
+    return say(job, Status::kLimit, fmt::format("{} commands are waiting for this sway already", kQueuedMax), out);
+  }
+  job.command = std::move(*command);
+  queue_.push_back(std::move(job));
+}
+
+std::optional<CommandRunner::Ask> CommandRunner::next_ask(Instant now) {
+  if (asked_ || queue_.empty()) return std::nullopt;
+  if (step_ == Step::kIdle) step_ = Step::kReadBefore;
+  if (step_ == Step::kReadBack && now < ask_at_) return std::nullopt;
+  asked_ = true;
+  if (step_ == Step::kChange) return Ask{IpcType::kRunCommand, to_ipc_line(queue_.front().command)};
+  return Ask{IpcType::kGetOutputs, {}};
+}
+
+void CommandRunner::on_reply(const std::string& payload, Instant now, DriverOutputs& out) {
+  asked_ = false;
+  if (std::exchange(abandoned_, false)) return;
+  switch (step_) {
+    case Step::kIdle: return;
+    case Step::kReadBefore: return on_before(payload, now, out);
+    case Step::kChange: return on_changed(payload, now, out);
+    case Step::kReadBack: return on_read_back(payload, now, out);
+  }
+}
+
+void CommandRunner::on_before(const std::string& payload, Instant, DriverOutputs& out) {
+  const auto outputs = parse_outputs(payload);
+  if (!outputs) return finish(Status::kFailed, outputs.error().text, out);
+  auto before = find_output(queue_.front().command, *outputs);
+  if (!before) return finish(before.error().status, before.error().text, out);
+  queue_.front().before = std::move(*before);
+  step_ = Step::kChange;
+}
+
+void CommandRunner::on_changed(const std::string& payload, Instant now, DriverOutputs& out) {
+  auto errors = parse_command_errors(payload);
+  if (!errors) return finish(Status::kFailed, errors.error().text, out);
+  queue_.front().refusal = std::move(*errors);
+  step_ = Step::kReadBack;
+  ask_at_ = now;
+  give_up_at_ = now + kReadBackTime;
+}
+
+void CommandRunner::on_read_back(const std::string& payload, Instant now, DriverOutputs& out) {
+  Job& job = queue_.front();
+  const auto outputs = parse_outputs(payload);
+  if (!outputs) return finish(Status::kFailed, outputs.error().text, out);
+  job.after.reset();
+  for (const SwayOutput& output : *outputs) {
+    if (output.output.name == job.command.output) job.after = output;
+  }
+  if (job.refusal.empty() && job.after && shows(job.command, *job.after)) return finish(Status::kDone, {}, out);
+  if (!job.refusal.empty() || now >= give_up_at_) return fail_read_back(out);
+  ask_at_ = now + kReadBackInterval;
+}
+
+void CommandRunner::fail_read_back(DriverOutputs& out) {
+  const Job& job = queue_.front();
+  if (!job.refusal.empty()) return finish(Status::kFailed, "sway refused: " + job.refusal, out);
+  if (!job.after) return finish(Status::kFailed, "sway said success, and the output is gone", out);
+  finish(Status::kFailed, "sway said success and did not do it", out);
+}
+
+void CommandRunner::tick(Instant now, DriverOutputs& out) {
+  if (step_ != Step::kIdle && now >= queue_.front().deadline) {
+    const bool sent = step_ == Step::kReadBack || (step_ == Step::kChange && asked_);
+    abandoned_ = asked_;
+    finish(Status::kDeadline,
+           sent ? "sway did not show the change in time; its outcome is unknown"
+                : "sway did not answer in time; nothing was changed",
+           out);
+  }
+  for (auto job = queue_.begin(); job != queue_.end();) {
+    const bool at_work = step_ != Step::kIdle && job == queue_.begin();
+    if (at_work || now < job->deadline) {
+      ++job;
+      continue;
+    }
+    say(*job, Status::kDeadline, "the deadline passed before the command's turn; nothing was changed", out);
+    job = queue_.erase(job);
+  }
+}
+
+Instant CommandRunner::next_deadline() const noexcept {
+  Instant next = kNever;
+  for (const Job& job : queue_) next = std::min(next, job.deadline);
+  return next;
+}
+
+Instant CommandRunner::next_ask_at() const noexcept {
+  if (asked_ || queue_.empty()) return kNever;
+  return step_ == Step::kReadBack ? ask_at_ : Instant{};
+}
+
+void CommandRunner::on_connection_lost(DriverOutputs& out) {
+  const bool sent = step_ == Step::kReadBack || (step_ == Step::kChange && asked_);
+  asked_ = false;
+  abandoned_ = false;
+  if (step_ == Step::kIdle) return;
+  if (sent) return finish(Status::kFailed, "sway's IPC connection broke; the outcome is unknown", out);
+  finish(Status::kFailed, "sway's IPC connection broke; nothing was changed", out);
+}
+
+void CommandRunner::on_gone(DriverOutputs& out) {
+  for (const Job& job : queue_) say(job, Status::kGone, "the compositor ended under the command", out);
+  queue_.clear();
+  step_ = Step::kIdle;
+}
+
+void CommandRunner::finish(Status status, std::string error, DriverOutputs& out) {
+  say(queue_.front(), status, std::move(error), out);
+  queue_.pop_front();
+  step_ = Step::kIdle;
+  give_up_at_ = kNever;
+}
+
+void CommandRunner::say(const Job& job, Status status, std::string error, DriverOutputs& out) {
+  driver_event::CommandFinished finished;
+  finished.command_id = job.id;
+  finished.status = status;
+  finished.error = std::move(error);
+  finished.result = msg::Value::map();
+  if (job.before) finished.result.set("before", output_fields(*job.before));
+  if (job.after) finished.result.set("after", output_fields(*job.after));
+  out.events.emplace_back(std::move(finished));
+}
+
+}  // namespace compositord::agent::sway

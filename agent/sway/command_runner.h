@@ -1,0 +1,75 @@
+#pragma once
+// Carries out the commands of one sway, one at a time, and believes only what it reads back: sway 1.7 says success to
+// things it does not do. A state machine without sockets: the driver asks it what to send and gives it the replies.
+//
+//   kIdle -> kReadBefore -> kChange -> kReadBack (asked again until it shows the wish, or kReadBackTime is over) -> kIdle
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/driver.h"
+#include "agent/sway/ipc_codec.h"
+#include "agent/sway/output_command.h"
+#include "common/base/instant.h"
+
+namespace compositord::agent::sway {
+
+class CommandRunner {
+ public:
+  static constexpr std::size_t kQueuedMax = 16;
+  // An output changes within a frame or two; what isn't there after this long does not come.
+  static constexpr Duration kReadBackTime = std::chrono::milliseconds(500);
+  static constexpr Duration kReadBackInterval = std::chrono::milliseconds(20);
+
+  struct Ask {
+    IpcType type;
+    std::string payload;
+  };
+
+  // Queues it, or ends it at once: kMalformed, kNotFound, kLimit when the queue is full.
+  void execute(std::uint64_t command_id, const std::string& method, const msg::Value& params, Instant now,
+               Instant deadline, DriverOutputs& out);
+  // What to send now, if anything. Once asked, the next reply must go to on_reply(), also when it comes late.
+  std::optional<Ask> next_ask(Instant now);
+  void on_reply(const std::string& payload, Instant now, DriverOutputs& out);
+  // The IPC connection is lost, the compositor may live on.
+  void on_connection_lost(DriverOutputs& out);
+  // The compositor is gone: everything ends with kGone.
+  void on_gone(DriverOutputs& out);
+  // Ends what is over its deadline.
+  void tick(Instant now, DriverOutputs& out);
+  Instant next_deadline() const noexcept;
+  // When next_ask() has something; the past for "now", kNever while a reply is owed or nothing is to do.
+  Instant next_ask_at() const noexcept;
+
+ private:
+  enum class Step { kIdle, kReadBefore, kChange, kReadBack };
+  struct Job {
+    std::uint64_t id = 0;
+    OutputCommand command;
+    Instant deadline;
+    std::optional<SwayOutput> before;
+    std::optional<SwayOutput> after;
+    std::string refusal;  // sway's own words when it did not say success
+  };
+
+  void on_before(const std::string& payload, Instant now, DriverOutputs& out);
+  void on_changed(const std::string& payload, Instant now, DriverOutputs& out);
+  void on_read_back(const std::string& payload, Instant now, DriverOutputs& out);
+  void finish(Status status, std::string error, DriverOutputs& out);
+  void fail_read_back(DriverOutputs& out);
+  static void say(const Job& job, Status status, std::string error, DriverOutputs& out);
+
+  std::deque<Job> queue_;  // the front one is at work unless kIdle
+  Step step_ = Step::kIdle;
+  bool asked_ = false;      // a reply is owed
+  bool abandoned_ = false;  // that reply is for a command that has ended
+  Instant ask_at_;          // the next read-back
+  Instant give_up_at_ = kNever;
+};
+
+}  // namespace compositord::agent::sway

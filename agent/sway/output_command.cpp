@@ -1,0 +1,178 @@
+#include "agent/sway/output_command.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+
+#include <fmt/format.h>
+
+#include "common/base/log_event.h"
+
+namespace compositord::agent::sway {
+
+namespace {
+
+constexpr std::size_t kOutputNameBytesMax = 64;
+
+// The parameters as they come; which of them must be there depends on the method.
+struct Params {
+  std::string output;
+  std::optional<std::uint32_t> width_px;
+  std::optional<std::uint32_t> height_px;
+  std::optional<std::uint32_t> refresh_mhz;
+  std::optional<double> scale;
+  std::optional<std::int32_t> x;
+  std::optional<std::int32_t> y;
+  std::optional<msg::Transform> transform;
+
+  template <class Self, class V>
+  static void fields(Self& m, V& v) {
+    v("output", m.output);
+    v("width_px", m.width_px);
+    v("height_px", m.height_px);
+    v("refresh_mhz", m.refresh_mhz);
+    v("scale", m.scale);
+    v("x", m.x);
+    v("y", m.y);
+    v("transform", m.transform);
+  }
+};
+
+// The names that sway gives to outputs ("HEADLESS-1", "DP-2", "X11-1") need no other bytes, and these can't end a quoted
+// string, begin a variable or separate commands in sway's language.
+bool is_output_name(std::string_view name) {
+  const auto allowed = [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           std::string_view("._:-").find(c) != std::string_view::npos;
+  };
+  return !name.empty() && name.size() <= kOutputNameBytesMax && std::all_of(name.begin(), name.end(), allowed);
+}
+
+// Empty when `value` is there and in range, else the sentence.
+template <class T>
+std::string out_of_range(std::string_view name, const std::optional<T>& value, T low, T high) {
+  if (!value) return fmt::format("{}: missing", name);
+  if (*value >= low && *value <= high) return {};
+  return fmt::format("{}: {} is out of range {}…{}", name, *value, low, high);
+}
+
+std::string first_of(std::string a, std::string b) { return a.empty() ? std::move(b) : std::move(a); }
+
+std::string wrong_value(OutputMethod method, const Params& p) {
+  switch (method) {
+    case OutputMethod::kMode:
+      if (p.refresh_mhz == 0U) return "refresh_mhz: 0 is no refresh rate; leave it out to take any";
+      return first_of(out_of_range("width_px", p.width_px, 1U, kModePxMax),
+                      out_of_range("height_px", p.height_px, 1U, kModePxMax));
+    case OutputMethod::kScale: return out_of_range("scale", p.scale, kScaleMin, kScaleMax);
+    case OutputMethod::kPosition:
+      return first_of(out_of_range("x", p.x, -kPositionMax, kPositionMax),
+                      out_of_range("y", p.y, -kPositionMax, kPositionMax));
+    case OutputMethod::kTransform: return p.transform ? "" : "transform: missing";
+  }
+  return {};
+}
+
+// Half a step of 1/120, in which newer sway counts scales.
+bool same_scale(double a, double b) { return std::abs(a - b) <= 1.0 / 240.0; }
+
+bool same_refresh(std::uint32_t a, std::uint32_t b) { return std::max(a, b) - std::min(a, b) <= 1; }
+
+bool fits(const OutputCommand& command, const msg::Mode& mode) {
+  return mode.width_px == command.width_px && mode.height_px == command.height_px &&
+         (!command.refresh_mhz || same_refresh(mode.refresh_mhz, *command.refresh_mhz));
+}
+
+std::string list_of_modes(const std::vector<msg::Mode>& modes) {
+  constexpr std::size_t kShownMax = 12;
+  std::string list;
+  for (std::size_t i = 0; i < std::min(modes.size(), kShownMax); ++i) {
+    list += fmt::format("{}{}x{}@{:.3f}Hz", i == 0 ? "" : ", ", modes[i].width_px, modes[i].height_px,
+                        modes[i].refresh_mhz / 1000.0);
+  }
+  return modes.size() > kShownMax ? list + ", …" : list;
+}
+
+}  // namespace
+
+Result<OutputCommand> parse_output_command(const std::string& method, const msg::Value& params) {
+  const auto known = std::find(kOutputMethodNames.begin(), kOutputMethodNames.end(), method);
+  if (known == kOutputMethodNames.end()) {
+    return fail(Status::kNotFound, fmt::format("there is no command \"{}\"", escape_for_log(method, 64)));
+  }
+  auto p = msg::from_value<Params>(params);
+  if (!p) return tl::unexpected(p.error());
+  OutputCommand command;
+  command.method = static_cast<OutputMethod>(known - kOutputMethodNames.begin());
+  if (!is_output_name(p->output)) {
+    return fail(Status::kMalformed, fmt::format("output: \"{}\" can't be an output's name (1 to {} of A-Z a-z 0-9 . _ : -)",
+                                                escape_for_log(p->output, 64), kOutputNameBytesMax));
+  }
+  if (std::string wrong = wrong_value(command.method, *p); !wrong.empty()) {
+    return fail(Status::kMalformed, std::move(wrong));
+  }
+  command.output = std::move(p->output);
+  command.width_px = p->width_px.value_or(0);
+  command.height_px = p->height_px.value_or(0);
+  command.refresh_mhz = p->refresh_mhz;
+  command.scale = p->scale.value_or(1.0);
+  command.x = p->x.value_or(0);
+  command.y = p->y.value_or(0);
+  command.transform = p->transform.value_or(msg::Transform::k0);
+  return command;
+}
+
+Result<SwayOutput> find_output(const OutputCommand& command, const std::vector<SwayOutput>& outputs) {
+  std::string names;
+  for (const SwayOutput& output : outputs) {
+    names += (names.empty() ? "" : ", ") + output.output.name;
+    if (output.output.name != command.output) continue;
+    const std::vector<msg::Mode>& modes = output.output.modes;
+    const auto fitting = [&](const msg::Mode& mode) { return fits(command, mode); };
+    // sway would take the nearest of the list, or drive a real monitor with a mode it never offered.
+    if (command.method == OutputMethod::kMode && !modes.empty() && std::none_of(modes.begin(), modes.end(), fitting)) {
+      return fail(Status::kNotFound, fmt::format("{} has no such mode; it has {}", command.output, list_of_modes(modes)));
+    }
+    return output;
+  }
+  return fail(Status::kNotFound, fmt::format("there is no output \"{}\"; sway has {}", command.output,
+                                             names.empty() ? "none" : names));
+}
+
+std::string to_ipc_line(const OutputCommand& command) {
+  const std::string head = fmt::format("output \"{}\" ", command.output);
+  switch (command.method) {
+    case OutputMethod::kMode:
+      if (!command.refresh_mhz) return fmt::format("{}mode {}x{}", head, command.width_px, command.height_px);
+      return fmt::format("{}mode {}x{}@{}.{:03}Hz", head, command.width_px, command.height_px,
+                         *command.refresh_mhz / 1000, *command.refresh_mhz % 1000);
+    case OutputMethod::kScale: return fmt::format("{}scale {:.5f}", head, command.scale);
+    case OutputMethod::kPosition: return fmt::format("{}position {} {}", head, command.x, command.y);
+    case OutputMethod::kTransform:
+      return fmt::format("{}transform {}", head, msg::name_of(turn_around(command.transform)));
+  }
+  return {};
+}
+
+bool shows(const OutputCommand& command, const SwayOutput& output) {
+  const msg::Output& o = output.output;
+  switch (command.method) {
+    case OutputMethod::kMode: return o.current_mode && fits(command, *o.current_mode);
+    case OutputMethod::kScale: return same_scale(o.scale, command.scale);
+    case OutputMethod::kPosition: return o.x == command.x && o.y == command.y;
+    case OutputMethod::kTransform: return o.transform == command.transform;
+  }
+  return false;
+}
+
+msg::Value output_fields(const SwayOutput& output) {
+  msg::Output fields = output.output;
+  fields.modes.clear();
+  msg::Value value = msg::to_value(fields);
+  if (msg::Value::Map* map = value.if_map()) {
+    std::erase_if(*map, [](const auto& entry) { return entry.first == "modes"; });
+  }
+  return value;
+}
+
+}  // namespace compositord::agent::sway

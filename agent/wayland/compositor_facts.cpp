@@ -1,0 +1,69 @@
+#include "agent/wayland/compositor_facts.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "agent/process/peer.h"
+
+namespace compositord::agent {
+
+namespace {
+
+constexpr std::array<std::string_view, 14> kKnownExecutables{
+    "sway",    "weston", "phoc",     "cage",      "kwin_wayland", "mutter",  "gnome-shell",
+    "wayfire", "labwc",  "Hyprland", "gamescope", "river",        "cosmic-comp", "niri"};
+
+// A global that one compositor alone announces. The first that is there decides.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 7> kFingerprints{
+    {{"weston_desktop_shell", "weston"},
+     {"phosh_private", "phoc"},
+     {"kde_output_management_v2", "kwin_wayland"},
+     {"zwf_shell_manager_v2", "wayfire"},
+     {"hyprland_global_shortcuts_manager_v1", "Hyprland"},
+     {"zriver_control_v1", "river"},
+     {"gtk_shell1", "mutter"}}};
+
+bool announces(const std::vector<msg::Protocol>& protocols, std::string_view name) {
+  return std::any_of(protocols.begin(), protocols.end(), [&](const auto& p) { return p.name == name; });
+}
+
+std::string reason(std::string_view compositor, const std::vector<msg::Protocol>& protocols) {
+  if (compositor == "weston") {
+    return "weston offers no protocol to change an output; restart it with another weston.ini";
+  }
+  if (compositor == "cage") {
+    return "cage offers no protocol to change an output; restart it with other settings";
+  }
+  for (const std::string_view protocol : {"zwlr_output_manager_v1", "kde_output_management_v2"}) {
+    if (announces(protocols, protocol)) {
+      return fmt::format("{} offers {}, which this agent does not speak", compositor, protocol);
+    }
+  }
+  return fmt::format("{} offers no protocol that this agent speaks to change an output", compositor);
+}
+
+}  // namespace
+
+std::string compositor_name(const std::string& executable, const std::vector<msg::Protocol>& protocols) {
+  const std::string name = executable_name(executable);
+  if (std::find(kKnownExecutables.begin(), kKnownExecutables.end(), name) != kKnownExecutables.end()) return name;
+  for (const auto& [global, compositor] : kFingerprints) {
+    if (announces(protocols, global)) return std::string(compositor);
+  }
+  return name.empty() ? "unknown" : name;
+}
+
+std::vector<msg::CommandSupport> unsupported_commands(std::string_view compositor,
+                                                      const std::vector<msg::Protocol>& protocols) {
+  const std::string why = reason(compositor, protocols);
+  std::vector<msg::CommandSupport> commands;
+  for (const char* name : {"output.mode", "output.position", "output.scale", "output.transform"}) {
+    commands.push_back(msg::CommandSupport{name, false, why});
+  }
+  return commands;
+}
+
+}  // namespace compositord::agent

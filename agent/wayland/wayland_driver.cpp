@@ -1,0 +1,322 @@
+#include "agent/wayland/wayland_driver.h"
+
+#include <wayland-client.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "agent/wayland/compositor_facts.h"
+
+namespace compositord::agent {
+
+namespace {
+
+// One read takes at most what libwayland buffers (4 KiB); more than this many per call would let a flood hold the loop.
+constexpr int kReadsPerServiceMax = 16;
+
+std::string text_of_failure(wl_display* display, int error) {
+  if (error == EPROTO) {
+    const wl_interface* interface = nullptr;
+    std::uint32_t object = 0;
+    const std::uint32_t code = wl_display_get_protocol_error(display, &interface, &object);
+    return fmt::format("closed its Wayland socket after protocol error {} on {}", code,
+                       interface == nullptr ? "an unknown object" : interface->name);
+  }
+  if (error == EPIPE || error == ECONNRESET || error == 0) return "closed its Wayland socket";
+  return fmt::format("broke the Wayland protocol ({})", std::strerror(error));
+}
+
+}  // namespace
+
+struct WaylandDriver::Connection {
+  explicit Connection(wl_display* d) : display(d), mirror(d) {}
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+  ~Connection() {
+    if (settle != nullptr) wl_callback_destroy(settle);
+    if (probe != nullptr) wl_callback_destroy(probe);
+  }
+  struct Disconnect {
+    void operator()(wl_display* d) const { wl_display_disconnect(d); }
+  };
+  // Before the mirror, so that it outlives the mirror's objects.
+  std::unique_ptr<wl_display, Disconnect> display;
+  RegistryMirror mirror;
+  wl_callback* settle = nullptr;
+  wl_callback* probe = nullptr;
+};
+
+// The C callbacks. `data` is the driver, which owns the connection that calls them.
+struct SyncEvents {
+  static void settled(void* data, wl_callback* callback, std::uint32_t) {
+    auto& driver = *static_cast<WaylandDriver*>(data);
+    wl_callback_destroy(callback);
+    driver.connection_->settle = nullptr;
+    driver.settle_answered_ = true;
+  }
+  static void probed(void* data, wl_callback* callback, std::uint32_t) {
+    auto& driver = *static_cast<WaylandDriver*>(data);
+    wl_callback_destroy(callback);
+    driver.connection_->probe = nullptr;
+    driver.probe_answered_ = true;
+  }
+  static constexpr wl_callback_listener kSettle{settled};
+  static constexpr wl_callback_listener kProbe{probed};
+};
+
+Result<std::unique_ptr<WaylandDriver>> WaylandDriver::create(ConnectedDisplay display, Peer peer, bool ask_executable,
+                                                             Instant now) {
+  wl_display* handle = wl_display_connect_to_fd(display.socket.get());
+  if (handle == nullptr) {
+    return fail(Status::kFailed, fmt::format("{}: no Wayland client: {}", display.socket_path, std::strerror(errno)));
+  }
+  static_cast<void>(display.socket.release());  // the handle closes it from now on
+  std::unique_ptr<WaylandDriver> driver(
+      new WaylandDriver(display, std::move(peer), std::make_unique<Connection>(handle), now));
+  driver->watch_process();
+  if (ask_executable) {
+    DriverOutputs early;
+    driver->ask_executable(now, early);
+    driver->pending_log_ = std::move(early.log);
+  }
+  driver->settle(now);
+  driver->flush();
+  return driver;
+}
+
+WaylandDriver::WaylandDriver(ConnectedDisplay& display, Peer peer, std::unique_ptr<Connection> connection, Instant now)
+    : display_name_(std::move(display.name)),
+      peer_(std::move(peer)),
+      connection_(std::move(connection)),
+      greeting_late_at_(now + kGreetingLate) {}
+
+WaylandDriver::~WaylandDriver() = default;
+
+void WaylandDriver::watch_process() {
+  auto watch = ProcessWatch::open(peer_);
+  if (watch) {
+    process_.emplace(std::move(*watch));
+  } else {
+    pending_log_.push_back(LogEvent(Severity::kWarning, "process.not_watched").with("why", watch.error().text));
+  }
+}
+
+void WaylandDriver::ask_executable(Instant now, DriverOutputs& out) {
+  if (version_query_ || !version_.empty()) return;
+  auto query = VersionQuery::start(peer_, now);
+  if (!query) {
+    out.log.push_back(LogEvent(Severity::kInfo, "process.no_version").with("why", query.error().text));
+    return;
+  }
+  version_query_.emplace(std::move(*query));
+  if (!described_) describe_not_before_ = now + kVersionWait;
+}
+
+void WaylandDriver::poll_fds(std::vector<pollfd>& fds) const {
+  if (state_ == State::kGone) return;
+  if (state_ != State::kEnding) {
+    const int events = flush_blocked_ ? POLLIN | POLLOUT : POLLIN;
+    fds.push_back(pollfd{wl_display_get_fd(connection_->display.get()), static_cast<short>(events), 0});
+  }
+  if (process_) process_->poll_fds(fds);
+  if (version_query_) version_query_->poll_fds(fds);
+}
+
+Instant WaylandDriver::next_deadline() const noexcept {
+  if (state_ == State::kGone) return kNever;
+  Instant next = std::min(ending_until_, settle_until_);
+  if (process_) next = std::min(next, process_->next_deadline());
+  if (version_query_) next = std::min(next, version_query_->next_deadline());
+  if (state_ == State::kGreeting) next = std::min(next, greeting_late_at_);
+  if (state_ == State::kUp) next = std::min(next, describe_not_before_);
+  return next;
+}
+
+void WaylandDriver::service(Instant now, DriverOutputs& out) {
+  if (state_ == State::kGone) return;
+  for (LogEvent& event : pending_log_) out.log.push_back(std::move(event));
+  pending_log_.clear();
+  if (state_ != State::kEnding) pump(now, out);
+  check_end(now, out);
+  if (state_ == State::kGone || state_ == State::kEnding) return;
+  check_version(now, out);
+  settle(now);
+  describe_if_due(now, out);
+  if (!flush()) on_broken(now);
+  if (state_ == State::kGreeting && now >= greeting_late_at_) {
+    greeting_late_at_ = kNever;
+    out.log.push_back(LogEvent(Severity::kWarning, "wayland.no_greeting").with("display", display_name_));
+  }
+}
+
+void WaylandDriver::pump(Instant now, DriverOutputs& out) {
+  wl_display* display = connection_->display.get();
+  for (int reads = 0; reads < kReadsPerServiceMax; ++reads) {
+    while (wl_display_prepare_read(display) != 0) {
+      if (wl_display_dispatch_pending(display) < 0) return on_broken(now);
+    }
+    flush();
+    // On a descriptor without data this returns 0 at once: libwayland reads with MSG_DONTWAIT.
+    const bool read_failed = wl_display_read_events(display) < 0;
+    const int dispatched = wl_display_dispatch_pending(display);
+    if (std::exchange(probe_answered_, false)) out.events.emplace_back(driver_event::ProbeAnswered{});
+    if (read_failed || dispatched < 0) return on_broken(now);
+    if (dispatched == 0) return;
+  }
+}
+
+bool WaylandDriver::flush() {
+  flush_blocked_ = false;
+  if (wl_display_flush(connection_->display.get()) >= 0) return true;
+  flush_blocked_ = errno == EAGAIN;
+  // EPIPE: what the compositor said before it closed can still be read, and the reading finds the end.
+  return flush_blocked_ || errno == EPIPE;
+}
+
+void WaylandDriver::on_broken(Instant now) {
+  wl_display* display = connection_->display.get();
+  broken_text_ = text_of_failure(display, wl_display_get_error(display));
+  state_ = State::kEnding;
+  settle_until_ = kNever;
+  ending_until_ = now + ProcessWatch::kCauseWait;
+}
+
+void WaylandDriver::check_end(Instant now, DriverOutputs& out) {
+  if (process_) {
+    if (const auto end = process_->service(now)) return say_gone(*end, describe_end(*end), out);
+  }
+  if (state_ != State::kEnding) return;
+  // Without a pidfd nobody will ever tell more; a process that ended and owes only the cause has its own deadline.
+  if (!process_) return say_gone(ProcessEnd{}, broken_text_, out);
+  if (now >= ending_until_ && process_->next_deadline() == kNever) say_gone(ProcessEnd{}, broken_text_, out);
+}
+
+void WaylandDriver::say_gone(const ProcessEnd& end, std::string text, DriverOutputs& out) {
+  state_ = State::kGone;
+  out.events.emplace_back(driver_event::Gone{end, std::move(text)});
+}
+
+void WaylandDriver::check_version(Instant now, DriverOutputs& out) {
+  if (!version_query_) return;
+  const auto version = version_query_->service(now);
+  if (!version) return;
+  version_query_.reset();
+  if (version->empty()) {
+    out.log.push_back(LogEvent(Severity::kInfo, "process.no_version").with("executable", peer_.executable));
+    return;
+  }
+  version_ = *version;
+  version_source_ = "executable";
+  changed_ = true;
+}
+
+// Objects that were just bound say what they are within one round trip; until it is answered the picture has holes.
+void WaylandDriver::settle(Instant now) {
+  if (std::exchange(settle_answered_, false)) {
+    if (state_ == State::kGreeting) state_ = State::kUp;
+    settle_until_ = kNever;
+    changed_ = true;
+  }
+  const bool first = state_ == State::kGreeting && connection_->settle == nullptr;
+  if (connection_->settle != nullptr || (!connection_->mirror.take_bound() && !first)) return;
+  connection_->settle = wl_display_sync(connection_->display.get());
+  if (connection_->settle == nullptr) return;
+  wl_callback_add_listener(connection_->settle, &SyncEvents::kSettle, this);
+  // The first round trip may take any time: until it is answered the compositor isn't up.
+  if (state_ == State::kUp) settle_until_ = now + kSettleWait;
+}
+
+void WaylandDriver::describe_if_due(Instant now, DriverOutputs& out) {
+  changed_ = connection_->mirror.take_changed() || changed_;
+  if (now >= settle_until_) settle_until_ = kNever;
+  if (now >= describe_not_before_ || !version_query_) describe_not_before_ = kNever;
+  if (state_ != State::kUp || settle_until_ != kNever || describe_not_before_ != kNever) return;
+  if (!std::exchange(changed_, false)) return;
+  msg::Manifest next = manifest();
+  const std::vector<msg::Output> outputs = next.outputs;
+  if (!described_ || !(*described_ == next)) {
+    described_ = std::move(next);
+    out.events.emplace_back(driver_event::Described{*described_});
+  }
+  describe_outputs(outputs, out);
+  if (const std::uint64_t refused = connection_->mirror.refused(); refused > refused_logged_) {
+    if (refused_logged_ == 0) {
+      out.log.push_back(
+          LogEvent(Severity::kWarning, "wayland.too_many_globals").with("left_out", std::to_string(refused)));
+    }
+    refused_logged_ = refused;
+  }
+}
+
+void WaylandDriver::describe_outputs(const std::vector<msg::Output>& outputs, DriverOutputs& out) {
+  auto next = output_states_;
+  for (auto& [name, state] : next) state = msg::OutputState::kDisconnected;
+  for (const msg::Output& output : outputs) {
+    const auto known = std::find_if(next.begin(), next.end(), [&](const auto& s) { return s.first == output.name; });
+    if (known != next.end()) {
+      known->second = msg::OutputState::kOn;
+    } else {
+      next.emplace_back(output.name, msg::OutputState::kOn);
+    }
+  }
+  while (next.size() > kOutputsRememberedMax) {
+    const auto oldest = std::find_if(next.begin(), next.end(),
+                                     [](const auto& s) { return s.second == msg::OutputState::kDisconnected; });
+    if (oldest == next.end()) break;
+    next.erase(oldest);
+  }
+  if (next == output_states_) return;
+  output_states_ = std::move(next);
+  out.events.emplace_back(driver_event::OutputsChanged{output_states_});
+}
+
+msg::Manifest WaylandDriver::manifest() const {
+  msg::Manifest m;
+  m.protocols = connection_->mirror.protocols();
+  m.name = compositor_name(peer_.executable, m.protocols);
+  m.version = version_;
+  m.version_source = version_source_;
+  m.kind = msg::DisplayKind::kWayland;
+  m.display = display_name_;
+  m.pid = static_cast<std::uint64_t>(std::max<pid_t>(peer_.pid, 0));
+  m.executable = peer_.executable;
+  m.driver = "wayland";
+  m.outputs = connection_->mirror.outputs();
+  m.inputs = connection_->mirror.inputs();
+  m.commands = unsupported_commands(m.name, m.protocols);
+  return m;
+}
+
+void WaylandDriver::start_probe(Instant now, DriverOutputs&) {
+  const bool connected = state_ == State::kGreeting || state_ == State::kUp;
+  if (!connected || connection_->probe != nullptr) return;
+  connection_->probe = wl_display_sync(connection_->display.get());
+  if (connection_->probe == nullptr) return;
+  wl_callback_add_listener(connection_->probe, &SyncEvents::kProbe, this);
+  if (!flush()) on_broken(now);
+}
+
+void WaylandDriver::look_at_process(DriverOutputs& out) {
+  out.events.emplace_back(process_ ? process_->look() : driver_event::CauseSeen{});
+}
+
+void WaylandDriver::execute(std::uint64_t command_id, const std::string& method, const msg::Value&, Instant, Instant,
+                            DriverOutputs& out) {
+  const std::string name = compositor_name(peer_.executable, connection_->mirror.protocols());
+  driver_event::CommandFinished finished;
+  finished.command_id = command_id;
+  finished.status = Status::kNotFound;
+  finished.error = fmt::format("there is no command \"{}\"", escape_for_log(method, 64));
+  for (const msg::CommandSupport& command : unsupported_commands(name, connection_->mirror.protocols())) {
+    if (command.name != method) continue;
+    finished.status = Status::kUnsupported;
+    finished.error = command.reason;
+  }
+  out.events.emplace_back(std::move(finished));
+}
+
+}  // namespace compositord::agent

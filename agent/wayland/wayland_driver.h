@@ -1,0 +1,103 @@
+#pragma once
+// The driver for any Wayland compositor: what the core protocol and xdg-output tell, the process behind the socket, and
+// the round trip as progress probe. Drivers for compositors that offer more are built around it (agent/sway).
+//
+// Order on the descriptor, as wayland-client's contract wants it: prepare_read -> flush -> (the loop polls) -> read_events
+// -> dispatch_pending. Between two calls no read is prepared, so the loop may come for any reason or none.
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/driver.h"
+#include "agent/process/peer.h"
+#include "agent/process/process_watch.h"
+#include "agent/process/version_query.h"
+#include "agent/wayland/connected_display.h"
+#include "agent/wayland/registry_mirror.h"
+
+struct wl_callback;
+struct wl_display;
+
+namespace compositord::agent {
+
+class WaylandDriver : public Driver {
+ public:
+  // How long the first description waits for the executable's word on its version.
+  static constexpr Duration kVersionWait = std::chrono::milliseconds(250);
+  // How long a description may wait for new objects to say what they are.
+  static constexpr Duration kSettleWait = std::chrono::seconds(1);
+  // A compositor that accepted and has not answered for so long is worth a line in the log.
+  static constexpr Duration kGreetingLate = std::chrono::seconds(5);
+  // Outputs that are remembered as disconnected; the oldest is forgotten first.
+  static constexpr std::size_t kOutputsRememberedMax = 256;
+
+  // With `ask_executable` the version comes from `EXE --version`. Errors: kFailed when the display can't be used at all.
+  static Result<std::unique_ptr<WaylandDriver>> create(ConnectedDisplay display, Peer peer, bool ask_executable,
+                                                       Instant now);
+  ~WaylandDriver() override;
+
+  void poll_fds(std::vector<pollfd>& fds) const override;
+  Instant next_deadline() const noexcept override;
+  void service(Instant now, DriverOutputs& out) override;
+  void start_probe(Instant now, DriverOutputs& out) override;
+  void look_at_process(DriverOutputs& out) override;
+  // Every method ends with kUnsupported and the reason in the manifest, unknown ones with kNotFound.
+  void execute(std::uint64_t command_id, const std::string& method, const msg::Value& params, Instant now,
+               Instant deadline, DriverOutputs& out) override;
+
+  // Begins to ask the executable for its version, when that is not known and not being asked.
+  void ask_executable(Instant now, DriverOutputs& out);
+  bool is_asking_executable() const noexcept { return version_query_.has_value(); }
+  const Peer& peer() const noexcept { return peer_; }
+
+ private:
+  // kGreeting -> kUp: the first round trip was answered. Both -> kEnding: the connection broke; the kernel may still tell
+  // how the process ended. Any -> kGone: Gone was said, nothing follows.
+  enum class State { kGreeting, kUp, kEnding, kGone };
+  // Owns what must go before the display does, and the display.
+  struct Connection;
+  friend struct SyncEvents;
+
+  WaylandDriver(ConnectedDisplay& display, Peer peer, std::unique_ptr<Connection> connection, Instant now);
+  void watch_process();
+  void pump(Instant now, DriverOutputs& out);
+  bool flush();
+  void on_broken(Instant now);
+  void check_end(Instant now, DriverOutputs& out);
+  void say_gone(const ProcessEnd& end, std::string text, DriverOutputs& out);
+  void check_version(Instant now, DriverOutputs& out);
+  void settle(Instant now);
+  void describe_if_due(Instant now, DriverOutputs& out);
+  void describe_outputs(const std::vector<msg::Output>& outputs, DriverOutputs& out);
+  msg::Manifest manifest() const;
+
+  std::string display_name_;
+  Peer peer_;
+  std::unique_ptr<Connection> connection_;
+  std::optional<ProcessWatch> process_;
+  std::optional<VersionQuery> version_query_;
+  std::string version_;
+  std::string version_source_;
+
+  State state_ = State::kGreeting;
+  bool flush_blocked_ = false;    // the socket is full: wait for POLLOUT
+  bool settle_answered_ = false;  // set by the callback, taken by settle()
+  bool probe_answered_ = false;
+  bool changed_ = false;
+  Instant describe_not_before_ = kNever;  // while the version is waited for
+  Instant settle_until_ = kNever;
+  Instant greeting_late_at_;
+  Instant ending_until_ = kNever;
+  std::string broken_text_;
+  std::vector<LogEvent> pending_log_;
+
+  std::optional<msg::Manifest> described_;
+  std::vector<std::pair<std::string, msg::OutputState>> output_states_;
+  std::uint64_t refused_logged_ = 0;
+};
+
+}  // namespace compositord::agent
