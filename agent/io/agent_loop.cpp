@@ -1,0 +1,145 @@
+#include "agent/io/agent_loop.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <utility>
+
+#include "common/base/clock.h"
+
+namespace compositord::agent {
+
+namespace {
+
+constexpr int kMessagesPerTurnMax = 64;
+constexpr std::int64_t kCalendarJumpMs = 20;
+// Smaller delays are the machine's noise; the core would only write log lines about them.
+constexpr Duration kLatenessMin = std::chrono::milliseconds(100);
+
+}  // namespace
+
+AgentLoop::AgentLoop(net::ZmqContext& context, std::string broker, BrokerLink link, DisplayWatch& display,
+                     log::Logger& logger, int signal_fd)
+    : context_(context),
+      broker_(std::move(broker)),
+      link_(std::move(link)),
+      display_(display),
+      logger_(logger),
+      signal_fd_(signal_fd) {}
+
+void AgentLoop::run(AgentCore& core) {
+  last_turn_ = monotonic_now();
+  while (!outputs_.finished) {
+    outputs_.clear();
+    turn(core);
+  }
+}
+
+Instant AgentLoop::next_deadline(const AgentCore& core) const {
+  return std::min(core.next_deadline(), driver_ ? driver_->next_deadline() : display_.next_deadline());
+}
+
+void AgentLoop::turn(AgentCore& core) {
+  const Instant planned = next_deadline(core);
+  wait(planned);
+  const Instant now = monotonic_now();
+  set_calendar(core, now);
+  const Duration lateness = now - std::max(planned, last_turn_);
+  if (lateness > kLatenessMin) core.step(now, input::Stalled{lateness}, outputs_);
+  last_turn_ = now;
+  if (stop_asked_ && !std::exchange(stop_told_, true)) core.step(now, input::Stop{}, outputs_);
+  take_bus(core, now);
+  serve_display(core, now);
+  core.step(now, input::Tick{}, outputs_);
+  apply_outputs(now);
+  take_driver_outputs(core, now);  // what start_probe and execute answered at once
+  apply_outputs(now);
+}
+
+void AgentLoop::wait(Instant planned) {
+  poller_.clear();
+  poller_.add_socket(link_.bus().handle());
+  poller_.add_socket(link_.monitor().handle());
+  const std::size_t signal = poller_.add_fd(signal_fd_, POLLIN);
+  fds_.clear();
+  driver_ ? driver_->poll_fds(fds_) : display_.poll_fds(fds_);
+  for (const pollfd& fd : fds_) poller_.add_fd(fd.fd, fd.events);
+  const bool more = !driver_outputs_.events.empty();
+  poller_.wait(more ? Duration{} : planned - monotonic_now());
+  stop_asked_ |= !stop_told_ && poller_.ready(signal);
+}
+
+void AgentLoop::take_bus(AgentCore& core, Instant now) {
+  // The monitor is read first and told last. First, because receive() makes libzmq notice a new connection, without which the
+  // register that answers kReady could not be sent. Last, because what was received before a close may end a session in peace.
+  std::vector<net::ConnectionEvent> changes;
+  while (const auto event = link_.monitor().receive()) changes.push_back(*event);
+  for (int i = 0; i < kMessagesPerTurnMax; ++i) {
+    net::Received received = link_.bus().receive();
+    if (received.outcome == net::ReceiveOutcome::kNothing) break;
+    if (received.outcome == net::ReceiveOutcome::kTooLarge) {
+      core.step(now, input::TooLarge{}, outputs_);
+    } else {
+      core.step(now, input::Received{std::move(received.frames)}, outputs_);
+    }
+  }
+  for (const net::ConnectionEvent& event : changes) {
+    if (event.change == net::ConnectionChange::kReady) core.step(now, input::BusConnected{}, outputs_);
+    if (event.change == net::ConnectionChange::kDisconnected) core.step(now, input::BusDisconnected{}, outputs_);
+  }
+}
+
+void AgentLoop::serve_display(AgentCore& core, Instant now) {
+  if (driver_) {
+    driver_->service(now, driver_outputs_);
+  } else if ((driver_ = display_.service(now, driver_outputs_))) {
+    core.step(now, input::DriverStarted{}, outputs_);
+    driver_->service(now, driver_outputs_);
+  }
+  take_driver_outputs(core, now);
+}
+
+void AgentLoop::take_driver_outputs(AgentCore& core, Instant now) {
+  for (const LogEvent& event : driver_outputs_.log) logger_.write(event);
+  for (DriverEvent& event : std::exchange(driver_outputs_.events, {})) {
+    const bool gone = std::holds_alternative<driver_event::Gone>(event);
+    core.step(now, input::FromDriver{std::move(event)}, outputs_);
+    if (!gone) continue;
+    driver_.reset();
+    display_.search_again(now);
+    break;  // a driver's last event
+  }
+  driver_outputs_.log.clear();
+}
+
+void AgentLoop::set_calendar(AgentCore& core, Instant now) {
+  const std::int64_t offset = unix_now().ms - now.ns() / 1'000'000;
+  if (std::llabs(offset - unix_ms_at_origin_) <= kCalendarJumpMs) return;
+  unix_ms_at_origin_ = offset;
+  core.step(now, input::CalendarSet{offset}, outputs_);
+}
+
+void AgentLoop::apply_outputs(Instant now) {
+  if (outputs_.new_socket) {
+    // The endpoint was understood when the program started, so it is understood again.
+    if (Result<BrokerLink> link = BrokerLink::open(context_, broker_)) link_ = std::move(*link);
+  }
+  for (wire::Frames& frames : outputs_.sends) {
+    // A message that can't be sent belongs to a session that is ending: the monitor or the silence will tell the core.
+    if (link_.bus().send(std::move(frames)) != net::SendOutcome::kSent) {
+      logger_.write(LogEvent(Severity::kDebug, "bus.not_sent"));
+    }
+  }
+  if (driver_) {
+    if (outputs_.look_at_process) driver_->look_at_process(driver_outputs_);
+    if (outputs_.start_probe) driver_->start_probe(now, driver_outputs_);
+    for (const Execute& execute : outputs_.executes) {
+      driver_->execute(execute.command_id, execute.method, execute.params, now, execute.deadline, driver_outputs_);
+    }
+  }
+  for (const LogEvent& event : outputs_.log) logger_.write(event);
+  const bool finished = outputs_.finished;
+  outputs_.clear();
+  outputs_.finished = finished;
+}
+
+}  // namespace compositord::agent

@@ -1,0 +1,55 @@
+#pragma once
+// The agent's one event loop: the bus, the display and the compositor's driver around the pure core. Nothing in it blocks on
+// a peer: a frozen compositor or a dead broker costs it nothing.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agent/core/agent_core.h"
+#include "agent/driver.h"
+#include "agent/io/broker_link.h"
+#include "agent/wayland/display_watch.h"
+#include "common/log/log.h"
+#include "common/net/poller.h"
+
+namespace compositord::agent {
+
+class AgentLoop {
+ public:
+  // `signal_fd`: a signalfd; any signal on it asks the agent to end. References must outlive the loop.
+  AgentLoop(net::ZmqContext& context, std::string broker, BrokerLink link, DisplayWatch& display, log::Logger& logger,
+            int signal_fd);
+
+  // Runs until the core has finished.
+  void run(AgentCore& core);
+
+ private:
+  void turn(AgentCore& core);
+  void wait(Instant planned);
+  void take_bus(AgentCore& core, Instant now);
+  void serve_display(AgentCore& core, Instant now);
+  void take_driver_outputs(AgentCore& core, Instant now);
+  void set_calendar(AgentCore& core, Instant now);
+  void apply_outputs(Instant now);
+  Instant next_deadline(const AgentCore& core) const;
+
+  net::ZmqContext& context_;
+  std::string broker_;
+  BrokerLink link_;
+  DisplayWatch& display_;
+  log::Logger& logger_;
+  int signal_fd_;
+  bool stop_told_ = false;
+  bool stop_asked_ = false;
+  net::Poller poller_;
+  std::vector<pollfd> fds_;
+  std::unique_ptr<Driver> driver_;  // of the compositor that is there; none: display_ looks for one
+  DriverOutputs driver_outputs_;
+  Outputs outputs_;
+  Instant last_turn_;
+  std::int64_t unix_ms_at_origin_ = 0;
+};
+
+}  // namespace compositord::agent

@@ -1,0 +1,155 @@
+// compositor-agent: runs beside one compositor. Wiring only: options, display, session, loop.
+
+#include <unistd.h>
+
+#include <array>
+#include <cstdlib>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <random>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <fmt/format.h>
+#include <CLI/CLI.hpp>
+
+#include "agent/io/agent_loop.h"
+#include "agent/sway/driver_factory.h"
+#include "common/base/clock.h"
+#include "common/net/stop_signal.h"
+
+namespace compositord::agent {
+namespace {
+
+constexpr std::string_view kDefaultBroker = "tcp://127.0.0.1:7755";
+
+struct Options {
+  std::string broker{kDefaultBroker};
+  std::string id;
+  std::string display;
+  std::vector<std::string> labels;
+  std::optional<int> heartbeat_ms;
+  std::string log_level = "info";
+};
+
+void declare(CLI::App& app, Options& options) {
+  app.set_version_flag("--version", std::string("compositor-agent ") + COMPOSITORD_VERSION);
+  app.add_option("--broker", options.broker, "The broker's bus")
+      ->type_name("ENDPOINT")
+      ->capture_default_str()
+      ->envname("COMPOSITORD_BROKER");
+  app.add_option("--id", options.id, "This compositor's name on the bus; default: this host's name and the display's")
+      ->type_name("HOST/DISPLAY");
+  app.add_option(
+         "-w,--display", options.display,
+         "The Wayland display, a name or a path; default: $WAYLAND_DISPLAY, else the only one in $XDG_RUNTIME_DIR")
+      ->type_name("DISPLAY");
+  app.add_option("-l,--label", options.labels, "A label, for selecting groups; may be given several times")
+      ->type_name("KEY=VALUE");
+  app.add_option("--heartbeat", options.heartbeat_ms, "Heartbeat interval to ask the broker for, in milliseconds")
+      ->check(CLI::Range(msg::kHeartbeatMsMin, msg::kHeartbeatMsMax))
+      ->type_name("MS");
+  app.add_option("--log-level", options.log_level, "debug, info, warning or error")
+      ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
+      ->capture_default_str()
+      ->type_name("LEVEL");
+  app.footer(
+      "The compositor need not be there yet: the agent waits for it, and goes on when it dies and returns.\n"
+      "Example: compositor-agent --broker tcp://10.0.0.5:7755 --id wall-3/wayland-1 -l site=berlin -l wall=lobby");
+}
+
+std::string env(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? std::string() : std::string(value);
+}
+
+// What is not allowed in an id becomes '-'.
+std::string id_part(std::string text) {
+  for (char& c : text) {
+    const bool allowed =
+        std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '.' || c == '_' || c == ':' || c == '-';
+    if (!allowed) c = '-';
+  }
+  return text.substr(0, 64);
+}
+
+std::string default_id(const DisplaySettings& display) {
+  std::array<char, 256> host{};
+  gethostname(host.data(), host.size() - 1);
+  const std::string& named = display.wanted.empty() ? display.env_display : display.wanted;
+  // With "the only one there is" no name is known before it is there, and an id must not change.
+  const std::string part = named.empty() ? "wayland" : std::filesystem::path(named).filename().string();
+  return id_part(host.data()) + "/" + id_part(part);
+}
+
+Result<std::map<std::string, std::string>> parse_labels(const std::vector<std::string>& texts) {
+  std::map<std::string, std::string> labels;
+  for (const std::string& text : texts) {
+    const std::size_t equals = text.find('=');
+    if (equals == 0 || equals == std::string::npos) {
+      return fail(Status::kMalformed, fmt::format("--label {}: KEY=VALUE expected, as in site=berlin", text));
+    }
+    labels[text.substr(0, equals)] = text.substr(equals + 1);
+  }
+  return labels;
+}
+
+Result<AgentConfig> configure(const Options& options, const DisplaySettings& display) {
+  AgentConfig config;
+  const Result<msg::CompositorId> id = msg::parse_compositor_id(options.id.empty() ? default_id(display) : options.id);
+  if (!id) return fail(Status::kMalformed, "--id " + id.error().text);
+  config.id = *id;
+  Result<std::map<std::string, std::string>> labels = parse_labels(options.labels);
+  if (!labels) return tl::unexpected<Error>(labels.error());
+  config.labels = std::move(*labels);
+  config.software = {"compositor-agent", COMPOSITORD_VERSION};
+  if (options.heartbeat_ms) config.heartbeat_interval = std::chrono::milliseconds(*options.heartbeat_ms);
+  if (display.runtime_dir.empty() && !display.wanted.starts_with('/')) {
+    return fail(Status::kMalformed, "XDG_RUNTIME_DIR is not set: set it, or give the display's path with -w /PATH");
+  }
+  return config;
+}
+
+Result<void> serve(const Options& options) {
+  const DisplaySettings settings{env("XDG_RUNTIME_DIR"), options.display, env("WAYLAND_DISPLAY")};
+  Result<AgentConfig> config = configure(options, settings);
+  if (!config) return tl::unexpected<Error>(config.error());
+
+  const net::StopSignal stop;
+  log::Logger logger("compositor-agent", log::severity_from_name(options.log_level).value_or(Severity::kInfo));
+  net::ZmqContext context;
+  Result<BrokerLink> link = BrokerLink::open(context, options.broker);
+  if (!link) return tl::unexpected<Error>(link.error());
+  logger.write(
+      LogEvent(Severity::kInfo, "agent.started").with("id", config->id.value()).with("broker", options.broker));
+
+  DisplayWatch display(settings, make_wayland_family_driver);
+  std::random_device seed;
+  AgentCore core(std::move(*config), seed(), monotonic_now());
+  AgentLoop loop(context, options.broker, std::move(*link), display, logger, stop.fd());
+  loop.run(core);
+  logger.write(LogEvent(Severity::kInfo, "agent.stopped"));
+  return {};
+}
+
+int program(int argc, char** argv) {
+  CLI::App app("compositor-agent: watches, describes and drives one compositor for compositord.");
+  Options options;
+  declare(app, options);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? 0 : 2;  // --help and --version end here too
+  }
+  const Result<void> served = serve(options);
+  if (served) return 0;
+  fmt::print(stderr, "compositor-agent: {}\n", served.error().text);
+  return 1;
+}
+
+}  // namespace
+}  // namespace compositord::agent
+
+int main(int argc, char** argv) { return compositord::agent::program(argc, argv); }
