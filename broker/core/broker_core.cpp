@@ -158,7 +158,7 @@ void BrokerCore::log_fault(LogEvent event, Outputs& out) {
 
 void BrokerCore::apply_link_changes(Instant now, Outputs& out) {
   for (const LinkChange& change : majordomo_.take_link_changes()) {
-    compositors_.set_link(change.id, change.link, change.why, unix_at(now), out);
+    compositors_.set_link(change.id, change.link, change.why, unix_at(change.last_heard), unix_at(now), out);
   }
 }
 

@@ -112,8 +112,8 @@ void CompositorTable::admit(const msg::CompositorId& id, std::map<std::string, s
   c.reported = false;
 }
 
-void CompositorTable::set_link(const msg::CompositorId& id, msg::Link link, const std::string& why, UnixMs now,
-                               Outputs& out) {
+void CompositorTable::set_link(const msg::CompositorId& id, msg::Link link, const std::string& why, UnixMs last_heard,
+                               UnixMs now, Outputs& out) {
   Compositor& c = at(id);
   const msg::Status before = c.status;
   if (c.status.link.state != link) {
@@ -126,7 +126,7 @@ void CompositorTable::set_link(const msg::CompositorId& id, msg::Link link, cons
   }
   c.status.link.state = link;
   c.status.link.observed_at = now;
-  c.last_seen = now;
+  c.last_seen = last_heard;
   if (link == msg::Link::kLost || link == msg::Link::kLeft) {
     c.reported = false;
     store(c, out);  // so that "last seen" is right after a restart
@@ -221,10 +221,6 @@ std::uint64_t CompositorTable::store(const Compositor& c, Outputs& out) {
 void CompositorTable::set_stored(const std::string& id, bool stored) {
   const auto it = compositors_.find(id);
   if (it != compositors_.end()) it->second.stored = stored;
-}
-
-UnixMs CompositorTable::last_seen(const Compositor& c, UnixMs now) {
-  return c.status.link.state == msg::Link::kConnected ? now : c.last_seen;
 }
 
 bool CompositorTable::check_invariants() const {

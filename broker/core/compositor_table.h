@@ -30,7 +30,7 @@ struct Compositor {
   std::string hash;
   std::uint64_t revision = 0;
   UnixMs observed_at;  // of the manifest
-  UnixMs last_seen;    // when its agent was last known to be there; while connected: now
+  UnixMs last_seen;    // when its agent last changed something here; while it is connected, Majordomo knows better
   bool stored = true;  // what is here is also in the store
 };
 
@@ -47,15 +47,14 @@ class CompositorTable {
   std::size_t size() const noexcept { return compositors_.size(); }
 
   void admit(const msg::CompositorId& id, std::map<std::string, std::string> labels, UnixMs now);
-  void set_link(const msg::CompositorId& id, msg::Link link, const std::string& why, UnixMs now, Outputs& out);
+  void set_link(const msg::CompositorId& id, msg::Link link, const std::string& why, UnixMs last_heard, UnixMs now,
+                Outputs& out);
   // Takes an agent's report; its times are translated to our calendar.
   void report(const msg::CompositorId& id, msg::StatusReport report, UnixMs now, Outputs& out);
   // Takes a manifest and asks the store to keep it. Returns the commit id to wait for. Errors: kMalformed, kTooLarge.
   Result<std::uint64_t> put_manifest(const msg::CompositorId& id, const msg::Value& manifest, UnixMs now, Outputs& out);
   // Whether the store has what is here.
   void set_stored(const std::string& id, bool stored);
-  // When the compositor's agent was last there.
-  static UnixMs last_seen(const Compositor& compositor, UnixMs now);
 
   bool check_invariants() const;
 

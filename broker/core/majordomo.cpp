@@ -274,7 +274,7 @@ Result<void> Majordomo::admit_agent(const wire::RoutingId& peer, const wire::Dia
   agents_[admission.id] = worker.id;
   start_timers(worker, now);
   ++counters_.agents_registered;
-  link_changes_.push_back(LinkChange{admission.id, msg::Link::kConnected, "it registered"});
+  link_changes_.push_back(LinkChange{admission.id, msg::Link::kConnected, "it registered", now});
   return {};
 }
 
@@ -287,6 +287,12 @@ void Majordomo::leave(const wire::RoutingId& peer, Outputs& out) {
   Worker* worker = workers_.find(peer);
   CHECK(worker != nullptr);
   remove_worker(*worker, "it left", msg::Link::kLeft, Farewell::kNone, out);
+}
+
+std::optional<Instant> Majordomo::last_heard(const msg::CompositorId& id) {
+  const auto it = agents_.find(id);
+  if (it == agents_.end()) return std::nullopt;
+  return workers_.find(it->second)->last_heard;
 }
 
 bool Majordomo::has_workers(const std::string& service) {
@@ -358,7 +364,7 @@ void Majordomo::set_doubt(Worker& worker, Doubt doubt, std::string_view why) {
   worker.doubt = doubt;
   if (!worker.compositor) return;
   const msg::Link link = doubt == Doubt::kNone ? msg::Link::kConnected : msg::Link::kSuspect;
-  link_changes_.push_back(LinkChange{*worker.compositor, link, std::string(why)});
+  link_changes_.push_back(LinkChange{*worker.compositor, link, std::string(why), worker.last_heard});
 }
 
 void Majordomo::send_heartbeat(const Worker& worker, Outputs& out) {
@@ -401,7 +407,7 @@ void Majordomo::remove_worker(Worker& worker, std::string_view why, std::optiona
   if (lost) ++(worker.compositor ? counters_.agents_lost : counters_.workers_lost);
   if (worker.compositor) {
     agents_.erase(*worker.compositor);
-    if (link) link_changes_.push_back(LinkChange{*worker.compositor, *link, std::string(why)});
+    if (link) link_changes_.push_back(LinkChange{*worker.compositor, *link, std::string(why), worker.last_heard});
   }
   timers_.cancel(worker.heartbeat_timer);
   timers_.cancel(worker.silence_timer);

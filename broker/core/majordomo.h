@@ -26,6 +26,7 @@ struct LinkChange {
   msg::CompositorId id;
   msg::Link link = msg::Link::kLost;
   std::string why;
+  Instant last_heard;
 };
 
 // What `bus.agent register` agreed on.
@@ -64,6 +65,8 @@ class Majordomo {
   // The agent says goodbye.
   void leave(const wire::RoutingId& peer, Outputs& out);
   bool has_agent(const msg::CompositorId& id) const { return agents_.contains(id); }
+  // When the compositor's agent was last heard; nothing when it has none.
+  std::optional<Instant> last_heard(const msg::CompositorId& id);
   bool has_workers(const std::string& service);
 
   // Things that happened to connections. A close is believed only after asking: a HEARTBEAT is sent at once and twice more

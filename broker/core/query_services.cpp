@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -69,11 +70,24 @@ Result<Answer> answer_page(const BusContext& bus, const msg::Call& call, std::st
   return answer;
 }
 
+// When the compositor's agent was last heard.
+UnixMs last_seen(const BusContext& bus, const Compositor& c) {
+  const std::optional<Instant> heard = bus.majordomo.last_heard(msg::CompositorId(c.status.id));
+  return heard ? UnixMs{bus.unix_now.ms - to_ms(bus.now - *heard)} : c.last_seen;
+}
+
+// A compositor's status with its link as it was last observed: every heartbeat is an observation.
+msg::Value status_of(const BusContext& bus, const Compositor& c) {
+  msg::Status status = c.status;
+  status.link.observed_at = std::max(status.link.observed_at, last_seen(bus, c));
+  return to_value(status);
+}
+
 // What keeps a stale manifest from looking fresh: it stands in every answer beside it.
 msg::Value freshness(const BusContext& bus, const Compositor& c) {
   return msg::Value::map({{"id", c.status.id},
                           {"link", std::string(name_of(c.status.link.state))},
-                          {"last_seen", CompositorTable::last_seen(c, bus.unix_now).ms},
+                          {"last_seen", last_seen(bus, c).ms},
                           {"observed_at", c.observed_at.ms},
                           {"age_ms", std::max<std::int64_t>(0, bus.unix_now.ms - c.observed_at.ms)},
                           {"hash", c.hash},
@@ -120,12 +134,12 @@ Result<Answer> call_manifest_service(const BusContext& bus, const msg::Call& cal
 Result<Answer> call_status_service(const BusContext& bus, const msg::Call& call) {
   const std::string& method = call.header.method;
   if (method == "list") {
-    return answer_page(bus, call, "compositors", [](const Compositor& c) { return to_value(c.status); });
+    return answer_page(bus, call, "compositors", [&](const Compositor& c) { return status_of(bus, c); });
   }
   if (method == "snapshot") {
     // Each entry has the seq of its own last publication: what the feed brings with a higher one is newer.
-    Result<Answer> answer = answer_page(bus, call, "compositors", [](const Compositor& c) {
-      return msg::Value::map({{"seq", c.status_seq}, {"status", to_value(c.status)}});
+    Result<Answer> answer = answer_page(bus, call, "compositors", [&](const Compositor& c) {
+      return msg::Value::map({{"seq", c.status_seq}, {"status", status_of(bus, c)}});
     });
     if (answer) {
       answer->result.set("epoch", bus.feed.epoch());
@@ -136,7 +150,7 @@ Result<Answer> call_status_service(const BusContext& bus, const msg::Call& call)
   if (method != "get") return no_method("bus.status", method, "get, list, snapshot");
   const Result<const Compositor*> found = find_compositor(bus, call);
   if (!found) return tl::unexpected<Error>(found.error());
-  return Answer{to_value((*found)->status), {}, {}};
+  return Answer{status_of(bus, **found), {}, {}};
 }
 
 Result<Answer> call_admin_service(const BusContext& bus, const msg::Call& call) {
