@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "common/base/utf8.h"
+
 namespace compositord {
 
 std::string_view severity_name(Severity severity) noexcept {
@@ -16,20 +18,12 @@ std::string_view severity_name(Severity severity) noexcept {
 
 namespace {
 
-// The length of the well-formed UTF-8 sequence at the front of `s` that is safe to print, or 0. C1 controls
-// (U+0080–U+009F) are refused: terminals obey some of them.
-std::size_t utf8_length(std::string_view s) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(s[i]); };
-  const unsigned char b = byte(0);
-  const std::size_t n = b >= 0xf0 && b <= 0xf4 ? 4 : b >= 0xe0 && b < 0xf0 ? 3 : b >= 0xc2 && b < 0xe0 ? 2 : 0;
-  if (n == 0 || s.size() < n) return 0;
-  for (std::size_t i = 1; i < n; ++i) {
-    if ((byte(i) & 0xc0U) != 0x80) return 0;
-  }
-  if (b == 0xc2 && byte(1) < 0xa0) return 0;
-  if ((b == 0xe0 && byte(1) < 0xa0) || (b == 0xed && byte(1) > 0x9f)) return 0;
-  if ((b == 0xf0 && byte(1) < 0x90) || (b == 0xf4 && byte(1) > 0x8f)) return 0;
-  return n;
+// The length of the character at the front of `s` that is safe to print beyond ASCII, or 0. The C1 controls (U+0080–U+009F)
+// are not: terminals obey some of them.
+std::size_t printable_length(std::string_view s) {
+  const bool c1_control = s.size() > 1 && s[0] == '\xc2' && static_cast<unsigned char>(s[1]) < 0xa0;
+  const std::size_t n = utf8_length(s);
+  return c1_control || n < 2 ? 0 : n;
 }
 
 }  // namespace
@@ -48,7 +42,7 @@ std::string escape_for_log(std::string_view bytes, std::size_t length_max) {
       out += bytes[i++];
       continue;
     }
-    if (const std::size_t n = utf8_length(bytes.substr(i)); n > 0) {
+    if (const std::size_t n = printable_length(bytes.substr(i)); n > 0) {
       out += bytes.substr(i, n);
       i += n;
       continue;

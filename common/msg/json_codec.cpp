@@ -33,9 +33,7 @@ class Builder : public nlohmann::json_sax<Json> {
   bool start_object(std::size_t) override { return open(Value(Value::Map{})); }
   bool key(string_t& v) override {
     const Value& map = open_.back().value;
-    if (map.if_map()->size() <= 64 && map.find(v) != nullptr) {
-      return refuse(fmt::format("the key \"{}\" occurs twice", v.substr(0, 64)));
-    }
+    if (map.if_map()->size() < kKeysSearchedMax && map.find(v) != nullptr) return refuse_duplicate(v);
     key_ = std::move(v);
     return true;
   }
@@ -74,6 +72,9 @@ class Builder : public nlohmann::json_sax<Json> {
     if (error_.text.empty()) error_ = Error{status, "JSON: " + std::move(text)};
     return false;
   }
+  bool refuse_duplicate(const std::string& key) {
+    return refuse(fmt::format("the key \"{}\" occurs twice", key.substr(0, 64)));
+  }
   bool count() {
     if (++nodes_ <= limits_.nodes_max) return true;
     return refuse(fmt::format("more than {} values", limits_.nodes_max), Status::kTooLarge);
@@ -90,6 +91,9 @@ class Builder : public nlohmann::json_sax<Json> {
   bool close() {
     Level done = std::move(open_.back());
     open_.pop_back();
+    if (const Value::Map* map = done.value.if_map(); map != nullptr && map->size() > kKeysSearchedMax) {
+      if (const std::string* key = find_duplicate_key(*map)) return refuse_duplicate(*key);
+    }
     key_ = std::move(done.key);
     return place(std::move(done.value));
   }
@@ -183,6 +187,10 @@ class Printer {
 }  // namespace
 
 Result<Value> decode_json(std::string_view text, const DecodeLimits& limits) {
+  // The library takes a NUL for the end of the text: what follows it would go unread.
+  if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) {
+    return fail(Status::kMalformed, fmt::format("JSON byte {}: a NUL byte", nul));
+  }
   Builder builder(text, limits);
   Json::sax_parse(text, &builder);
   return builder.take();

@@ -5,6 +5,9 @@
 // allocates only for what has really arrived, and stops at our limits.
 
 #include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
 #include <limits>
 #include <string_view>
 #include <vector>
@@ -12,6 +15,7 @@
 #include <fmt/format.h>
 #include <msgpack.hpp>
 
+#include "common/base/utf8.h"
 #include "common/msg/value.h"
 
 namespace compositord::msg {
@@ -29,8 +33,10 @@ class Builder {  // the "visitor" of msgpack-c; each function answers whether to
   bool visit_float32(float v) { return add(Value(static_cast<double>(v))); }
   bool visit_float64(double v) { return add(Value(v)); }
   bool visit_str(const char* v, std::uint32_t size) {
-    if (expects_key_) return take_key(std::string_view(v, size));
-    return add(Value(std::string_view(v, size)));
+    const std::string_view text(v, size);
+    // Most readers can't read a message with such a string at all: one peer's label would blind every subscriber.
+    if (!is_utf8(text)) return refuse("a string is not UTF-8");
+    return expects_key_ ? take_key(text) : add(Value(text));
   }
   bool visit_bin(const char* v, std::uint32_t size) { return add(Value(Binary{std::string(v, size)})); }
   bool visit_ext(const char*, std::uint32_t) { return refuse("extension types are not used on this bus"); }
@@ -71,6 +77,9 @@ class Builder {  // the "visitor" of msgpack-c; each function answers whether to
     if (error_.text.empty()) error_ = Error{status, "MessagePack: " + std::move(text)};
     return false;
   }
+  bool refuse_duplicate(std::string_view key) {
+    return refuse(fmt::format("the key \"{}\" occurs twice", key.substr(0, 64)));
+  }
   bool count() {
     if (expects_key_) return refuse("a map key is not a string");
     if (++nodes_ > limits_.nodes_max) {
@@ -80,11 +89,9 @@ class Builder {  // the "visitor" of msgpack-c; each function answers whether to
   }
   bool take_key(std::string_view key) {
     const Value::Map* map = open_.back().value.if_map();
-    // A duplicate would be seen differently by different readers. Only small maps are searched: this is a guard
-    // against ambiguity in headers and parameters, not a service for huge maps, whose keys are checked by their sorter.
-    if (map->size() <= 64 && open_.back().value.find(key) != nullptr) {
-      return refuse(fmt::format("the key \"{}\" occurs twice", key.substr(0, 64)));
-    }
+    // A duplicate would be seen differently by different readers. A map too large to be searched for each key is checked
+    // when it is whole.
+    if (map->size() < kKeysSearchedMax && open_.back().value.find(key) != nullptr) return refuse_duplicate(key);
     key_ = key;
     expects_key_ = false;
     return true;
@@ -101,6 +108,9 @@ class Builder {  // the "visitor" of msgpack-c; each function answers whether to
   bool close() {
     Level done = std::move(open_.back());
     open_.pop_back();
+    if (const Value::Map* map = done.value.if_map(); map != nullptr && map->size() > kKeysSearchedMax) {
+      if (const std::string* key = find_duplicate_key(*map)) return refuse_duplicate(*key);
+    }
     key_ = std::move(done.key);
     place(std::move(done.value));
     return true;
@@ -139,6 +149,21 @@ using Packer = msgpack::packer<msgpack::sbuffer>;
 
 void pack(Packer& packer, const Value& value, bool sorted);
 
+void pack_text(Packer& packer, const std::string& text) {
+  is_utf8(text) ? packer.pack(text) : packer.pack(to_utf8(text));
+}
+
+// The library writes a whole number as an integer, and for that converts also what no integer can hold: 2^64 is undefined
+// behaviour. Such a number is written here as what it is, a float64.
+void pack_number(Packer& packer, double number) {
+  if (std::abs(number) < 0x1p63) return void(packer.pack(number));
+  std::uint64_t bits = 0;
+  std::memcpy(&bits, &number, sizeof bits);
+  std::array<char, 9> bytes{'\xcb'};
+  for (std::size_t i = 8; i > 0; --i, bits >>= 8U) bytes[i] = static_cast<char>(bits & 0xffU);
+  packer.pack_bin_body(bytes.data(), static_cast<std::uint32_t>(bytes.size()));
+}
+
 void pack_map(Packer& packer, const Value::Map& map, bool sorted) {
   packer.pack_map(static_cast<std::uint32_t>(map.size()));
   std::vector<const Value::Map::value_type*> entries;
@@ -148,7 +173,7 @@ void pack_map(Packer& packer, const Value::Map& map, bool sorted) {
     std::sort(entries.begin(), entries.end(), [](const auto* a, const auto* b) { return a->first < b->first; });
   }
   for (const auto* entry : entries) {
-    packer.pack(entry->first);
+    pack_text(packer, entry->first);
     pack(packer, entry->second, sorted);
   }
 }
@@ -161,9 +186,9 @@ void pack(Packer& packer, const Value& value, bool sorted) {
   } else if (const std::uint64_t* u = value.if_big_uint()) {
     packer.pack(*u);
   } else if (const double* d = value.if_double()) {
-    packer.pack(*d);
+    pack_number(packer, *d);
   } else if (const std::string* s = value.if_string()) {
-    packer.pack(*s);
+    pack_text(packer, *s);
   } else if (const Binary* bin = value.if_binary()) {
     packer.pack_bin(static_cast<std::uint32_t>(bin->bytes.size()));
     packer.pack_bin_body(bin->bytes.data(), static_cast<std::uint32_t>(bin->bytes.size()));

@@ -1,5 +1,6 @@
 #include "common/msg/value.h"
 
+#include <algorithm>
 #include <array>
 #include <limits>
 
@@ -35,6 +36,16 @@ Value& Value::set(std::string_view key, Value value) {
   }
   map->emplace_back(std::string(key), std::move(value));
   return *this;
+}
+
+const std::string* find_duplicate_key(const Value::Map& map) {
+  std::vector<const std::string*> keys;
+  keys.reserve(map.size());
+  for (const auto& entry : map) keys.push_back(&entry.first);
+  std::sort(keys.begin(), keys.end(), [](const auto* a, const auto* b) { return *a < *b; });
+  const auto twice =
+      std::adjacent_find(keys.begin(), keys.end(), [](const auto* a, const auto* b) { return *a == *b; });
+  return twice == keys.end() ? nullptr : *twice;
 }
 
 void Value::push(Value value) {

@@ -85,9 +85,16 @@ struct DecodeLimits {
   std::size_t nodes_max = 262'144;  // about 10 MiB of Values at the very most
 };
 
+// Decoders search a map for each new key while it is smaller than this, and sort its keys once when it has become larger.
+inline constexpr std::size_t kKeysSearchedMax = 64;
+// A key that occurs more than once, or nullptr. O(n log n).
+const std::string* find_duplicate_key(const Value::Map& map);
+
 // MessagePack. decode takes one value that fills `bytes` to its end. Errors: kMalformed with the byte offset, kTooLarge
-// when a limit is broken. Source: github.com/msgpack/msgpack/blob/master/spec.md. Extension types are refused.
+// when a limit is broken. Source: github.com/msgpack/msgpack/blob/master/spec.md. Extension types are refused, and strings
+// that are no valid UTF-8.
 Result<Value> decode_msgpack(std::string_view bytes, const DecodeLimits& limits = {});
+// Strings that are not UTF-8 get U+FFFD.
 std::string encode_msgpack(const Value& value);
 // The same with the keys of every map sorted by their bytes: equal values give equal bytes.
 std::string encode_canonical(const Value& value);

@@ -14,8 +14,9 @@ namespace compositord::net {
 ConnectionMonitor::ConnectionMonitor(ZmqContext& context, ZmqSocket& socket)
     : pair_(zmq_socket(context.handle(), ZMQ_PAIR)) {
   CHECK(pair_ != nullptr);
-  // The monitored socket's address is unique as long as it lives, and it stops its monitor when it closes.
-  const std::string endpoint = fmt::format("inproc://monitor-{}", fmt::ptr(this));
+  // A name of its own for each: a closed socket keeps its monitor's name until libzmq's own thread has buried it, so an
+  // address in memory, which the next monitor may get again at once, would not do.
+  const std::string endpoint = fmt::format("inproc://monitor-{}", context.next_number());
   constexpr int kEvents = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED;
   CHECK(zmq_socket_monitor(socket.handle(), endpoint.c_str(), kEvents) == 0);
   const int linger = 0;

@@ -47,7 +47,8 @@ char worker_byte(MdpVersion version, Command command) {
   for (unsigned char byte = 1; byte <= 6; ++byte) {
     if (worker_command(version, byte) == command) return static_cast<char>(byte);
   }
-  CHECK(!"MDP 0.1 has no PARTIAL");
+  constexpr bool kVersionHasTheCommand = false;  // MDP 0.1 has no PARTIAL
+  CHECK(kVersionHasTheCommand);
   return 0;
 }
 
