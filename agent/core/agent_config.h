@@ -38,6 +38,7 @@ struct AgentConfig {
   Duration backoff_max = std::chrono::seconds(5);
   Duration backoff_reset_after = std::chrono::seconds(10);  // a session that lasted so long was a good one
   Duration default_deadline = std::chrono::seconds(10);     // of a command that names none
+  Duration deadline_max = std::chrono::hours(1);            // the broker gives up no later than that
   Duration leave_timeout = std::chrono::milliseconds(500);
   std::size_t commands_max = 64;  // at once
 };

@@ -25,7 +25,11 @@ AgentCore::AgentCore(AgentConfig config, std::uint64_t seed, Instant now)
 }
 
 void AgentCore::step(Instant now, Input input, Outputs& out) {
+  const bool was_online = session_.online();
   std::visit([&](auto& i) { on(i, now, out); }, input);
+  // However the session ended: a late answer on the next connection would come from a peer that is no ready worker there,
+  // and would get it expelled.
+  if (was_online && !session_.online()) commands_.forget_all();
   report(now, out);
   out.finished = session_.state() == SessionState::kFinished;
 }
@@ -44,10 +48,7 @@ bool AgentCore::check_invariants() const {
 
 void AgentCore::on(input::BusConnected&, Instant now, Outputs& out) { session_.connected(now, out); }
 
-void AgentCore::on(input::BusDisconnected&, Instant now, Outputs& out) {
-  session_.disconnected(now, out);
-  commands_.forget_all();
-}
+void AgentCore::on(input::BusDisconnected&, Instant now, Outputs& out) { session_.disconnected(now, out); }
 
 void AgentCore::on(input::TooLarge&, Instant, Outputs& out) {
   out.log.emplace_back(Severity::kWarning, "message.too_large");
@@ -60,16 +61,16 @@ void AgentCore::on(input::Received& received, Instant now, Outputs& out) {
     out.log.push_back(LogEvent(Severity::kWarning, "message.malformed").with("why", parsed.error().text));
     return;
   }
-  std::visit(Overloaded{[&](wire::mdp::ClientReply& m) { on_reply(m, now, out); },
-                        [&](wire::mdp::WorkerRequest& m) {
-                          commands_.requested(std::move(m), described_ ? &*manifest_ : nullptr, now, out);
-                        },
-                        [](wire::mdp::Heartbeat&) {},
-                        [&](wire::mdp::Disconnect&) {
-                          session_.told_to_disconnect(now, out);
-                          commands_.forget_all();
-                        }},
-             parsed->message);
+  std::visit(
+      Overloaded{[&](wire::mdp::ClientReply& m) { on_reply(m, now, out); },
+                 [&](wire::mdp::WorkerRequest& m) {
+                   // What an ended session still brings has been answered by the broker (410): doing it now would
+                   // be doing it twice for a caller who asks again.
+                   if (!session_.online()) return;
+                   commands_.requested(std::move(m), described_ ? &*manifest_ : nullptr, now, out);
+                 },
+                 [](wire::mdp::Heartbeat&) {}, [&](wire::mdp::Disconnect&) { session_.told_to_disconnect(now, out); }},
+      parsed->message);
 }
 
 void AgentCore::on_reply(const wire::mdp::ClientReply& message, Instant now, Outputs& out) {

@@ -99,7 +99,9 @@ void BusSession::on_registered(const msg::Reply& reply, Instant now, Outputs& ou
     return back_off(fmt::format("register was refused with {}: {}", reply.header.status, refusal), now, out);
   }
   const Result<msg::Registered> agreed = msg::from_value<msg::Registered>(reply.result);
-  if (!agreed || agreed->heartbeat_ms <= 0 || agreed->liveness <= 0) {
+  const bool sound = agreed && agreed->heartbeat_ms > 0 && agreed->heartbeat_ms <= msg::kHeartbeatMsMax &&
+                     agreed->liveness > 0 && agreed->liveness <= msg::kLivenessMax;
+  if (!sound) {
     return back_off("the answer to register could not be read", now, out);
   }
   interval_ = std::chrono::milliseconds(agreed->heartbeat_ms);

@@ -40,9 +40,11 @@ void Commands::requested(wire::mdp::WorkerRequest&& request, const msg::Manifest
   if (const auto error = objection(call->header.method, manifest, open_.size(), config_.commands_max)) {
     return reply(request.client_address, msg::error_reply(call->encoding, call->header.id, *error), out);
   }
-  const Duration allowed = call->header.deadline_ms
-                               ? std::chrono::milliseconds(*call->header.deadline_ms)
-                               : std::chrono::duration_cast<std::chrono::milliseconds>(config_.default_deadline);
+  // The header is the client's own: what it asks for may be more than a Duration can hold.
+  const Duration allowed =
+      call->header.deadline_ms
+          ? std::chrono::milliseconds(std::min(*call->header.deadline_ms, to_ms(config_.deadline_max)))
+          : config_.default_deadline;
   const Instant deadline = now + allowed;
   const std::uint64_t id = ++last_id_;
   open_[id] = Open{std::move(request.client_address), call->encoding, call->header.id, deadline};

@@ -31,6 +31,7 @@ bool Health::set(Fact<State>& fact, State state, Instant now) {
 
 bool Health::driver_started(Instant now) {
   stage_ = Stage::kProbeOutstanding;
+  greeted_ = false;
   probe_sent_at_ = now;
   next_look_at_ = now + config_.slow_after;
   end_ = {};
@@ -42,9 +43,9 @@ bool Health::driver_started(Instant now) {
 }
 
 bool Health::described(Instant now) {
-  // Later descriptions come unasked and prove only that the compositor speaks; the first answers the round trip.
-  if (progress_.state == msg::Progress::kUnknown || stage_ == Stage::kAbsent) return answered(now);
-  return false;
+  // Later descriptions come unasked and prove only that the compositor speaks; the first answers the round trip, however
+  // late it comes.
+  return !greeted_ && answered(now);
 }
 
 bool Health::probe_answered(Instant now) { return stage_ == Stage::kProbeOutstanding && answered(now); }
@@ -53,6 +54,7 @@ bool Health::answered(Instant now) {
   round_trip_ = now - probe_sent_at_;
   next_probe_at_ = std::max(now, probe_sent_at_ + config_.probe_interval);
   stage_ = Stage::kWaitingForProbe;
+  greeted_ = true;
   cause_.clear();
   const bool process_changed = set(process_, msg::Process::kRunning, now);
   return set(progress_, msg::Progress::kOk, now) || process_changed;
@@ -83,6 +85,7 @@ bool Health::outputs_changed(const std::vector<std::pair<std::string, msg::Outpu
 
 bool Health::gone(const ProcessEnd& end, Instant now) {
   stage_ = Stage::kAbsent;
+  greeted_ = false;
   end_ = end;
   cause_.clear();
   for (auto& output : outputs_) set(output.second, msg::OutputState::kUnknown, now);
@@ -105,10 +108,16 @@ bool Health::tick(Instant now, HealthActions& actions) {
     next_look_at_ = now + kLookInterval;
   }
   const Duration age = now - probe_sent_at_;
-  if (age >= config_.frozen_after) return set(progress_, msg::Progress::kFrozen, now);
-  if (age >= config_.suspect_after) return set(progress_, msg::Progress::kSuspect, now);
-  if (age >= config_.slow_after) return set(progress_, msg::Progress::kSlow, now);
+  if (age >= config_.frozen_after) return worsen(msg::Progress::kFrozen, now);
+  if (age >= config_.suspect_after) return worsen(msg::Progress::kSuspect, now);
+  if (age >= config_.slow_after) return worsen(msg::Progress::kSlow, now);
   return false;
+}
+
+bool Health::worsen(msg::Progress progress, Instant now) {
+  // Only an answer makes it better: stalled() makes a probe younger, and that is no news of the compositor.
+  const bool better = progress_.state != msg::Progress::kUnknown && progress < progress_.state;
+  return set(progress_, better ? progress_.state : progress, now);
 }
 
 void Health::stalled(Duration lateness) {

@@ -60,9 +60,11 @@ class Health {
   template <class State>
   static bool set(Fact<State>& fact, State state, Instant now);
   bool answered(Instant now);
+  bool worsen(msg::Progress progress, Instant now);  // as far as the age of the probe tells
 
   HealthConfig config_;
   Stage stage_ = Stage::kAbsent;
+  bool greeted_ = false;   // the round trip that driver_started() began was answered
   Instant probe_sent_at_;  // while outstanding
   Instant next_probe_at_;  // while waiting
   Instant next_look_at_;   // while outstanding: when to ask the kernel again
