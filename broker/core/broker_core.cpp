@@ -221,7 +221,7 @@ void BrokerCore::call_compositor(Client client, wire::Frames&& body, Instant now
     const UnixMs seen = compositor->last_seen;
     return refuse_with(Status::kNotConnected,
                        fmt::format("the agent of {} is not connected; it was last seen {:.1f} s ago", id->value(),
-                                   static_cast<double>(unix_at(now).ms - seen.ms) / 1e3));
+                                   static_cast<double>(std::max<std::int64_t>(0, unix_at(now).ms - seen.ms)) / 1e3));
   }
   majordomo_.route_call(std::move(client), CallMark{encoding, header->id}, std::move(body), deadline_of(*header), now,
                         out);

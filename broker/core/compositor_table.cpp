@@ -1,6 +1,7 @@
 #include "broker/core/compositor_table.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include <fmt/format.h>
@@ -24,9 +25,13 @@ bool same_state(const msg::Status& a, const msg::Status& b) {
          std::equal(a.outputs.begin(), a.outputs.end(), b.outputs.begin(), b.outputs.end(), same_output);
 }
 
-// An agent's calendar may be wrong; the distance between two of its times is not.
+// An agent's calendar may be wrong; the distance between two of its times is not. One that no calendar can have is cut: the
+// numbers are the peer's, and any two of them may be as far apart as there are numbers.
 void translate(UnixMs& time, UnixMs sent_at, UnixMs now) {
-  time.ms = now.ms - std::max<std::int64_t>(0, sent_at.ms - time.ms);
+  constexpr std::int64_t kAgeMsMax = std::int64_t{100} * 365 * 24 * 3'600 * 1'000;
+  const bool far = time.ms < 0 && sent_at.ms > std::numeric_limits<std::int64_t>::max() + time.ms;
+  const std::int64_t age = far ? kAgeMsMax : time.ms >= sent_at.ms ? 0 : std::min(kAgeMsMax, sent_at.ms - time.ms);
+  time.ms = now.ms - age;
 }
 
 void translate(msg::StatusReport& report, UnixMs now) {
@@ -199,6 +204,7 @@ Result<std::uint64_t> CompositorTable::put_manifest(const msg::CompositorId& id,
     c.version = parsed->version;
     c.hash = hash;
     ++c.revision;
+    c.stored = false;  // until the commit has ended
   }
   const std::uint64_t commit_id = store(c, out);
   if (changed) feed_.publish(FeedKind::kManifest, c.status.id, manifest_note(c), now, out);

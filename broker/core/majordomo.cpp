@@ -381,6 +381,8 @@ void Majordomo::send_failed(const wire::RoutingId& peer, bool unreachable, Reque
     refuse(request->client, request->call, Error{Status::kNotConnected, text}, out);
     // Nothing more is given to a worker whose connection is gone.
     unreachable ? forget(*request) : finish(*request, out);
+  } else if (request != nullptr && request->state == RequestState::kAbandoned && !unreachable) {
+    finish(*request, out);  // it never reached its worker, so no answer would ever give the credit back
   }
   if (Worker* worker = workers_.find(peer); worker != nullptr && unreachable) {
     remove_worker(*worker, "its connection is gone", msg::Link::kLost, Farewell::kNone, out);
