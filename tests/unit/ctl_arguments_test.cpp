@@ -1,0 +1,183 @@
+// The command line, and what stands behind run and req.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+
+#include "tools/compositorctl/cli.h"
+#include "tools/compositorctl/exit_code.h"
+#include "tools/compositorctl/req_call.h"
+#include "tools/compositorctl/run_arguments.h"
+#include "tools/compositorctl/run_command.h"
+
+namespace compositord::ctl {
+namespace {
+
+using testing::HasSubstr;
+
+std::string run_json(const std::string& command, const std::vector<std::string>& words) {
+  const Result<msg::Value> params = parse_run_arguments(command, words);
+  return params ? msg::encode_json(*params) : "error: " + params.error().text;
+}
+
+TEST(CtlRunArguments, ReadsOutputCommands) {
+  EXPECT_EQ(run_json("output.mode", {"DP-1", "1280x720@60"}),
+            R"({"output":"DP-1","width_px":1280,"height_px":720,"refresh_mhz":60000})");
+  EXPECT_EQ(run_json("output.mode", {"DP-1", "1280x720@59.951Hz"}),
+            R"({"output":"DP-1","width_px":1280,"height_px":720,"refresh_mhz":59951})");
+  EXPECT_EQ(run_json("output.mode", {"DP-1", "1280x720"}), R"({"output":"DP-1","width_px":1280,"height_px":720})");
+  EXPECT_EQ(run_json("output.scale", {"DP-1", "1.5"}), R"({"output":"DP-1","scale":1.5})");
+  EXPECT_EQ(run_json("output.position", {"DP-1", "-100,200"}), R"({"output":"DP-1","x":-100,"y":200})");
+  EXPECT_EQ(run_json("output.transform", {"DP-1", "flipped-90"}), R"({"output":"DP-1","transform":"flipped-90"})");
+  EXPECT_EQ(run_json("output.transform", {"DP-1", "0"}), R"({"output":"DP-1","transform":"normal"})");
+}
+
+TEST(CtlRunArguments, ReadsKeysAsJsonElseAsText) {
+  EXPECT_EQ(run_json("x", {"a=1", "b=true", "c=hello", "d=[1,2]", "e=\"7\"", "f=", "g=a=b"}),
+            R"({"a":1,"b":true,"c":"hello","d":[1,2],"e":"7","f":"","g":"a=b"})");
+}
+
+TEST(CtlRunArguments, MixesObjectsKeysAndWords) {
+  EXPECT_EQ(run_json("output.scale", {R"({"output":"DP-1"})", "2"}), R"({"output":"DP-1","scale":2.0})");
+  EXPECT_EQ(run_json("output.scale", {"output=DP-1", "scale=2"}), R"({"output":"DP-1","scale":2})");
+}
+
+TEST(CtlRunArguments, RefusesWithTheWordThatIsWrong) {
+  EXPECT_THAT(run_json("output.mode", {"DP-1", "720p"}), HasSubstr("\"720p\": a mode WIDTHxHEIGHT"));
+  for (const char* mode :
+       {"x720", "1280x", "1280x720@", "1280x720@-1", "1280x720@0", "60@1280x720", "1280x720@9e9", "-1x2"}) {
+    EXPECT_THAT(run_json("output.mode", {"DP-1", mode}), HasSubstr("error: ")) << mode;
+  }
+  EXPECT_THAT(run_json("output.scale", {"DP-1", "big"}), HasSubstr("a scale expected"));
+  EXPECT_THAT(run_json("output.position", {"DP-1", "100"}), HasSubstr("a position X,Y expected"));
+  EXPECT_THAT(run_json("output.transform", {"DP-1", "45"}), HasSubstr("normal, 90, 180"));
+  EXPECT_THAT(run_json("output.scale", {"DP-1", "2", "3"}), HasSubstr("scale is given twice"));
+  EXPECT_THAT(run_json("reload", {"now"}), HasSubstr("key=value expected"));
+  EXPECT_THAT(run_json("reload", {"=x"}), HasSubstr("no key"));
+  EXPECT_THAT(run_json("reload", {"{\"a\":"}), HasSubstr("JSON line 1"));
+  EXPECT_THAT(run_json("output.mode", {"DP-1", "a\x1b[2J"}), testing::Not(HasSubstr("\x1b")));
+}
+
+TEST(CtlRun, RefusesWhatTheManifestSaysIsUnsupported) {
+  msg::Manifest manifest;
+  manifest.commands = {{"output.mode", true, ""}, {"output.scale", false, "weston can't"}};
+  EXPECT_FALSE(objection(manifest, "a/b", "output.mode").has_value());
+  const std::optional<Failure> unsupported = objection(manifest, "a/b", "output.scale");
+  ASSERT_TRUE(unsupported.has_value());
+  EXPECT_EQ(unsupported->code, ExitCode::kUnsupported);
+  EXPECT_THAT(unsupported->text, HasSubstr("weston can't"));
+  const std::optional<Failure> unknown = objection(manifest, "a/b", "output.mod");
+  ASSERT_TRUE(unknown.has_value());
+  EXPECT_EQ(unknown->code, ExitCode::kRefused);
+  EXPECT_THAT(unknown->text, HasSubstr("did you mean output.mode?"));
+}
+
+TEST(CtlRun, ShowsWhatChanged) {
+  const auto result = [](const char* text) { return result_text(*msg::decode_json(text)); };
+  EXPECT_EQ(
+      result(R"({"before":{"name":"DP-1","scale":1.0,"current_mode":{"width_px":8,"height_px":6,"refresh_mhz":60000}},
+                       "after":{"name":"DP-1","scale":1.5,"current_mode":{"width_px":9,"height_px":6,"refresh_mhz":0}}})"),
+      "DP-1: scale 1 → 1.5\nDP-1: current_mode 8x6@60Hz → 9x6\n");
+  EXPECT_EQ(result(R"({"before":{"name":"DP-1"},"after":{"name":"DP-1"}})"),
+            "DP-1: nothing changed: before and after are the same\n");
+  EXPECT_EQ(result(R"({"before":{},"after":{"x":1}})"), "x none → 1\n");
+  EXPECT_EQ(result("{}"), "");
+  EXPECT_EQ(result(R"({"a":1})"), "{\n  \"a\": 1\n}\n");
+  EXPECT_EQ(result(R"({"before":[],"after":7})"), "{\n  \"before\": [],\n  \"after\": 7\n}\n");
+}
+
+TEST(CtlReq, ReadsAMethodOrAWholeCall) {
+  const Result<RequestedCall> method = parse_requested_call("list", R"({"limit":3})");
+  ASSERT_TRUE(method.has_value());
+  EXPECT_EQ(method->method, "list");
+  EXPECT_EQ(msg::encode_json(method->params), R"({"limit":3})");
+  EXPECT_FALSE(method->id.has_value());
+
+  const Result<RequestedCall> call =
+      parse_requested_call(R"({"id":"x7","method":"get","params":{"id":"a/b"},"deadline_ms":250})", "");
+  ASSERT_TRUE(call.has_value()) << call.error().text;
+  EXPECT_EQ(call->method, "get");
+  EXPECT_EQ(call->id, msg::Value("x7"));
+  EXPECT_EQ(call->deadline, Duration{std::chrono::milliseconds(250)});
+  EXPECT_EQ(msg::encode_json(call->params), R"({"id":"a/b"})");
+
+  const Result<RequestedCall> bare = parse_requested_call(R"({"method":"list"})", "");
+  ASSERT_TRUE(bare.has_value()) << bare.error().text;
+  EXPECT_FALSE(bare->id.has_value());
+}
+
+TEST(CtlReq, RefusesWhatIsNoCall) {
+  EXPECT_FALSE(parse_requested_call("{", "").has_value());
+  EXPECT_FALSE(parse_requested_call("{}", "").has_value());
+  EXPECT_FALSE(parse_requested_call(R"({"v":2,"method":"list"})", "").has_value());
+  EXPECT_FALSE(parse_requested_call(R"({"method":"list"})", "{}").has_value());
+  EXPECT_FALSE(parse_requested_call("list", "[]").has_value());
+  EXPECT_FALSE(parse_requested_call("list", "{").has_value());
+}
+
+CommandLine parse(std::vector<const char*> words) {
+  words.insert(words.begin(), "compositorctl");
+  return parse_command_line(static_cast<int>(words.size()), words.data());
+}
+
+TEST(CtlCommandLine, TakesGlobalOptionsOnBothSidesOfTheCommand) {
+  for (const auto& words : {std::vector<const char*>{"--timeout", "250ms", "-o", "json", "ls"},
+                            std::vector<const char*>{"ls", "--timeout", "250ms", "-o", "json"}}) {
+    const CommandLine line = parse(words);
+    ASSERT_FALSE(line.exit_code.has_value()) << line.text;
+    EXPECT_EQ(line.options.command, Command::kLs);
+    EXPECT_EQ(line.options.timeout, Duration{std::chrono::milliseconds(250)});
+    EXPECT_TRUE(line.options.json);
+  }
+}
+
+TEST(CtlCommandLine, TakesNegativeNumbersAndJsonAsArguments) {
+  const CommandLine line = parse({"run", "a/b", "output.position", "DP-1", "-100,200", "{\"a\":[1]}", "--force"});
+  ASSERT_FALSE(line.exit_code.has_value()) << line.text;
+  EXPECT_EQ(line.options.arguments, (std::vector<std::string>{"DP-1", "-100,200", "{\"a\":[1]}"}));
+  EXPECT_TRUE(line.options.force);
+}
+
+TEST(CtlCommandLine, TakesTheEmptyPrefixAndRawArrays) {
+  const CommandLine sub = parse({"sub", "", "--count", "2"});
+  ASSERT_FALSE(sub.exit_code.has_value()) << sub.text;
+  EXPECT_EQ(sub.options.prefixes, std::vector<std::string>{""});
+  EXPECT_EQ(sub.options.count, 2U);
+  const CommandLine raw = parse({"req", "--raw", "echo", "[1,2]"});
+  ASSERT_FALSE(raw.exit_code.has_value()) << raw.text;
+  EXPECT_EQ(raw.options.body, "[1,2]");
+}
+
+TEST(CtlCommandLine, SuggestsWhatWasMeant) {
+  const CommandLine command = parse({"lss"});
+  EXPECT_EQ(command.exit_code, to_number(ExitCode::kUsage));
+  EXPECT_THAT(command.text, HasSubstr("unknown command \"lss\": did you mean \"ls\"?"));
+  EXPECT_THAT(parse({"watch", "--cuont", "3"}).text, HasSubstr("did you mean \"--count\"?"));
+  EXPECT_THAT(parse({"l\x1b[2J"}).text, testing::Not(HasSubstr("\x1b")));
+}
+
+TEST(CtlCommandLine, RefusesWithTheUsageCode) {
+  for (const auto& words :
+       {std::vector<const char*>{}, std::vector<const char*>{"show"},
+        std::vector<const char*>{"ls", "--timeout", "soon"}, std::vector<const char*>{"ls", "-l", "x"},
+        std::vector<const char*>{"-o", "xml", "ls"}, std::vector<const char*>{"watch", "--count", "0"},
+        std::vector<const char*>{"show", "a/b", "c/d"}}) {
+    EXPECT_EQ(parse(words).exit_code, to_number(ExitCode::kUsage));
+  }
+}
+
+TEST(CtlCommandLine, HelpsAndTellsItsVersion) {
+  EXPECT_EQ(parse({"--help"}).exit_code, 0);
+  EXPECT_EQ(parse({"--version"}).exit_code, 0);
+  EXPECT_THAT(parse({"--version"}).text, HasSubstr("compositorctl 0."));
+  for (const char* command : {"ls", "show", "manifest", "watch", "run", "req", "sub"}) {
+    const CommandLine line = parse({command, "--help"});
+    EXPECT_EQ(line.exit_code, 0);
+    EXPECT_THAT(line.text, HasSubstr("Example")) << command;
+    EXPECT_THAT(line.text, HasSubstr(std::string("compositorctl ") + command)) << command;
+  }
+}
+
+}  // namespace
+}  // namespace compositord::ctl

@@ -1,0 +1,243 @@
+#include "tools/compositorctl/cli.h"
+
+#include <map>
+#include <utility>
+
+#include <fmt/format.h>
+#include <CLI/CLI.hpp>
+
+#include "common/base/log_event.h"
+#include "common/log/log.h"
+#include "tools/compositorctl/exit_code.h"
+#include "tools/compositorctl/text.h"
+
+namespace compositord::ctl {
+
+namespace {
+
+// What CLI11 fills and this file then turns into Options.
+struct Texts {
+  std::string timeout;
+  std::string format = "table";
+  std::string log_level = "warning";
+  std::string deadline;
+  std::string run_for;
+  std::uint64_t count = 0;
+};
+
+CLI::Validator is_duration() {
+  return CLI::Validator(
+      [](const std::string& text) {
+        const Result<Duration> parsed = parse_duration(text);
+        return parsed ? std::string() : parsed.error().text;
+      },
+      "");
+}
+
+CLI::Validator is_label() {
+  return CLI::Validator(
+      [](const std::string& text) {
+        const std::size_t equals = text.find('=');
+        return equals == 0 || equals == std::string::npos ? "KEY=VALUE expected, as in site=berlin" : std::string();
+      },
+      "");
+}
+
+std::string exit_codes_text() {
+  std::string text = "Exit codes:\n";
+  for (const ExitCodeInfo& info : exit_code_table()) {
+    const std::string statuses = info.statuses.empty() ? "" : fmt::format(" ({})", info.statuses);
+    text += fmt::format("  {:>3}  {}{}\n", to_number(info.code), info.meaning, statuses);
+  }
+  return text;
+}
+
+void declare_global(CLI::App& app, Options& options, Texts& texts) {
+  app.set_version_flag("--version", std::string("compositorctl ") + COMPOSITORD_VERSION);
+  app.add_option("--broker", options.broker, "The broker's bus")
+      ->envname("COMPOSITORD_BROKER")
+      ->capture_default_str()
+      ->type_name("ENDPOINT");
+  app.add_option("--feed", options.feed, "The broker's feed, for watch and sub; the bus is asked when it isn't given")
+      ->type_name("ENDPOINT");
+  app.add_option("--timeout", texts.timeout, "How long an answer may take, 5s if not given")
+      ->check(is_duration())
+      ->type_name("DURATION");
+  app.add_option("-o,--output", texts.format, "table, for people, or json")
+      ->check(CLI::IsMember({"table", "json"}))
+      ->capture_default_str()
+      ->type_name("FORMAT");
+  app.add_option("--log-level", texts.log_level, "debug, info, warning or error, on standard error")
+      ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
+      ->capture_default_str()
+      ->type_name("LEVEL");
+  app.require_subcommand(1);
+  app.fallthrough();  // the options above may also stand behind the command
+  app.footer("\n" + exit_codes_text() +
+             "\nExamples:\n"
+             "  compositorctl ls\n"
+             "  compositorctl manifest wall-3/wayland-1\n"
+             "  compositorctl run wall-3/wayland-1 output.mode HEADLESS-1 1280x720@60\n"
+             "  compositorctl --broker tcp://10.0.0.5:7755 watch\n"
+             "Each command has its own --help; compositorctl(1) has everything.");
+}
+
+void declare_queries(CLI::App& app, std::map<const CLI::App*, Command>& commands, Options& options) {
+  CLI::App* ls = app.add_subcommand("ls", "List the compositors that the broker knows, and how they do");
+  ls->add_option("-l,--label", options.labels, "Only those with this label; may be given several times")
+      ->check(is_label())
+      ->type_name("KEY=VALUE");
+  ls->footer(
+      "\nExamples:\n  compositorctl ls\n  compositorctl ls -l site=berlin -l wall=lobby\n  compositorctl -o json ls");
+  commands[ls] = Command::kLs;
+
+  CLI::App* show = app.add_subcommand("show", "Everything that is known of how one compositor does");
+  show->add_option("id", options.id, "HOST/DISPLAY")->required()->type_name("");
+  show->footer("\nExample:\n  compositorctl show wall-3/wayland-1");
+  commands[show] = Command::kShow;
+
+  CLI::App* manifest = app.add_subcommand("manifest", "What one compositor is, also while it is off");
+  manifest->add_option("id", options.id, "HOST/DISPLAY")->required()->type_name("");
+  manifest->footer(
+      "\nExamples:\n  compositorctl manifest wall-3/wayland-1\n"
+      "  compositorctl -o json manifest wall-3/wayland-1");
+  commands[manifest] = Command::kManifest;
+}
+
+void declare_calls(CLI::App& app, std::map<const CLI::App*, Command>& commands, Options& options, Texts& texts) {
+  CLI::App* run = app.add_subcommand("run", "Have a compositor do something, and tell whether it was done");
+  run->add_option("id", options.id, "HOST/DISPLAY")->required()->type_name("");
+  run->add_option("command", options.method, "As the manifest names it: output.mode, output.scale, …")
+      ->required()
+      ->type_name("");
+  run->add_option("arguments", options.arguments, "An output and a value, key=value, or a JSON object")->type_name("");
+  run->add_option("--deadline", texts.deadline, "How long it may take; --timeout if not given")
+      ->check(is_duration())
+      ->type_name("DURATION");
+  run->add_flag("--force", options.force, "Send it though the manifest says that it isn't supported");
+  run->footer(
+      "\nExamples:\n"
+      "  compositorctl run wall-3/wayland-1 output.mode HEADLESS-1 1280x720@60\n"
+      "  compositorctl run wall-3/wayland-1 output.scale HEADLESS-1 1.5\n"
+      "  compositorctl run wall-3/wayland-1 output.position HEADLESS-1 100,200\n"
+      "  compositorctl run wall-3/wayland-1 output.transform HEADLESS-1 90\n"
+      "  compositorctl run wall-3/wayland-1 output.scale output=HEADLESS-1 scale=2\n"
+      "  compositorctl run wall-3/wayland-1 output.scale '{\"output\":\"HEADLESS-1\",\"scale\":2}'");
+  commands[run] = Command::kRun;
+
+  CLI::App* req = app.add_subcommand("req", "Call any service of the bus and print the whole reply");
+  req->add_option("service", options.service, "bus.status, compositor/wall-3/wayland-1, …")->required()->type_name("");
+  req->add_option("call", options.body, "A method, or a call as JSON")->required()->type_name("");
+  req->add_option("params", options.params, "With a method: its parameters, a JSON object")->type_name("");
+  req->add_option("--deadline", texts.deadline, "How long it may take, for the broker")
+      ->check(is_duration())
+      ->type_name("DURATION");
+  req->add_flag("--raw", options.raw, "Send the second word as a plain Majordomo body, print the answer as it is");
+  req->footer(
+      "\nExamples:\n"
+      "  compositorctl req bus.manifest list\n"
+      "  compositorctl req bus.status get '{\"id\":\"wall-3/wayland-1\"}'\n"
+      "  compositorctl req bus.status '{\"method\":\"list\",\"params\":{\"limit\":10}}'\n"
+      "  compositorctl req --raw mmi.service echo");
+  commands[req] = Command::kReq;
+}
+
+void declare_subscribers(CLI::App& app, std::map<const CLI::App*, Command>& commands, Options& options, Texts& texts) {
+  CLI::App* watch = app.add_subcommand("watch", "How all compositors do, then each change and each alert, as it comes");
+  CLI::App* sub = app.add_subcommand("sub", "Print the feed's messages as JSON, one a line");
+  sub->add_option("prefix", options.prefixes, "Beginnings of topics: status/, alert/critical/, \"\" for all")
+      ->required()
+      ->type_name("");
+  for (CLI::App* command : {watch, sub}) {
+    command->add_option("--count", texts.count, "End after so many lines")->check(CLI::PositiveNumber)->type_name("N");
+    command->add_option("--for", texts.run_for, "End after this time")->check(is_duration())->type_name("DURATION");
+  }
+  watch->footer("\nExamples:\n  compositorctl watch\n  compositorctl -o json watch --for 1h > changes.jsonl");
+  sub->footer(
+      "\nExamples:\n"
+      "  compositorctl sub alert/\n"
+      "  compositorctl sub status/wall-3/ output/wall-3/ --count 10");
+  commands[watch] = Command::kWatch;
+  commands[sub] = Command::kSub;
+}
+
+// Duration texts were checked by the validators.
+void take_duration(const std::string& text, std::optional<Duration>& into) {
+  if (!text.empty()) into = *parse_duration(text);
+}
+
+void finish(const CLI::App& app, const std::map<const CLI::App*, Command>& commands, const Texts& texts,
+            Options& options) {
+  options.command = commands.at(app.get_subcommands().front());
+  options.json = texts.format == "json";
+  options.log_level = log::severity_from_name(texts.log_level).value_or(Severity::kWarning);
+  std::optional<Duration> timeout;
+  take_duration(texts.timeout, timeout);
+  if (timeout) options.timeout = *timeout;
+  take_duration(texts.deadline, options.deadline);
+  take_duration(texts.run_for, options.run_for);
+  if (texts.count > 0) options.count = texts.count;
+}
+
+// Which of our words the first one that was not understood may have meant.
+std::string did_you_mean(const CLI::App& app) {
+  const std::vector<std::string> words = app.remaining(true);
+  if (words.empty()) return {};
+  const CLI::App* command = app.get_subcommands().empty() ? nullptr : app.get_subcommands().front();
+  const bool is_option = words.front().starts_with('-');
+  std::vector<std::string> known;
+  for (const CLI::App* part : {&app, command}) {
+    if (part == nullptr) continue;
+    for (const CLI::Option* option : part->get_options()) {
+      for (const std::string& name : option->get_lnames()) {
+        if (is_option) known.push_back("--" + name);
+      }
+    }
+  }
+  if (!is_option && command == nullptr) {
+    for (const CLI::App* subcommand : app.get_subcommands([](const CLI::App*) { return true; })) {
+      known.push_back(subcommand->get_name());
+    }
+  }
+  const std::vector<std::string> near = nearest(words.front(), known, 1);
+  const std::string what = command == nullptr && !is_option ? "command" : is_option ? "option" : "argument";
+  std::string text = fmt::format("unknown {} \"{}\"", what, escape_for_log(words.front()));
+  if (!near.empty()) text += fmt::format(": did you mean \"{}\"?", near.front());
+  return text + '\n';
+}
+
+CommandLine ended(const CLI::App& app, const CLI::ParseError& error) {
+  CommandLine line;
+  std::ostringstream out;
+  std::ostringstream complaint;
+  const bool complains = app.exit(error, out, complaint) != 0;
+  line.exit_code = to_number(complains ? ExitCode::kUsage : ExitCode::kDone);
+  line.text = out.str();
+  if (complains) {
+    const std::string hint = did_you_mean(app);
+    line.text = "compositorctl: " + (hint.empty() ? complaint.str() : hint + "Run with --help for more information.\n");
+  }
+  return line;
+}
+
+}  // namespace
+
+CommandLine parse_command_line(int argc, const char* const* argv) {
+  CommandLine line;
+  Texts texts;
+  std::map<const CLI::App*, Command> commands;
+  CLI::App app("compositorctl: sees and drives display compositors over the bus of compositord.", "compositorctl");
+  declare_global(app, line.options, texts);
+  declare_queries(app, commands, line.options);
+  declare_subscribers(app, commands, line.options, texts);
+  declare_calls(app, commands, line.options, texts);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return ended(app, error);
+  }
+  finish(app, commands, texts, line.options);
+  return line;
+}
+
+}  // namespace compositord::ctl

@@ -1,0 +1,54 @@
+#pragma once
+// The command line.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/instant.h"
+#include "common/base/log_event.h"
+
+namespace compositord::ctl {
+
+enum class Command : std::uint8_t { kLs, kShow, kManifest, kWatch, kRun, kReq, kSub };
+
+struct Options {
+  Command command = Command::kLs;
+  // For all commands
+  std::string broker = "tcp://127.0.0.1:7755";
+  std::string feed;  // empty: ask the bus
+  Duration timeout = std::chrono::seconds(5);
+  bool json = false;
+  Severity log_level = Severity::kWarning;
+  // ls
+  std::vector<std::string> labels;  // KEY=VALUE, all must fit
+  // show, manifest, run
+  std::string id;
+  // run
+  std::string method;
+  std::vector<std::string> arguments;
+  bool force = false;
+  // run, req
+  std::optional<Duration> deadline;
+  // req
+  std::string service;
+  std::string body;    // a method, a JSON call, or with `raw` any text
+  std::string params;  // JSON, with a method
+  bool raw = false;
+  // sub
+  std::vector<std::string> prefixes;
+  // watch, sub
+  std::optional<std::uint64_t> count;
+  std::optional<Duration> run_for;
+};
+
+struct CommandLine {
+  std::optional<int> exit_code;  // set: end with it, `text` says all (the help, the version, a complaint)
+  std::string text;
+  Options options;
+};
+
+CommandLine parse_command_line(int argc, const char* const* argv);
+
+}  // namespace compositord::ctl

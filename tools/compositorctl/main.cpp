@@ -1,0 +1,55 @@
+// compositorctl: the operator's tool. Wiring only.
+
+#include <string>
+
+#include "common/log/log.h"
+#include "common/net/stop_signal.h"
+#include "common/net/zmq_context.h"
+#include "tools/compositorctl/cli.h"
+#include "tools/compositorctl/session.h"
+#include "tools/compositorctl/text.h"
+
+namespace {
+
+using namespace compositord;       // NOLINT(google-build-using-namespace): a program's own main
+using namespace compositord::ctl;  // NOLINT(google-build-using-namespace)
+
+Outcome<ExitCode> run(Session& session) {
+  switch (session.options.command) {
+    case Command::kLs: return run_ls(session);
+    case Command::kShow: return run_show(session);
+    case Command::kManifest: return run_manifest(session);
+    case Command::kWatch: return run_watch(session);
+    case Command::kRun: return run_run(session);
+    case Command::kReq: return run_req(session);
+    case Command::kSub: return run_sub(session);
+  }
+  return ExitCode::kLocal;
+}
+
+int run_command(const Options& options, Console& console) {
+  const net::StopSignal stop;
+  log::Logger logger("compositorctl", options.log_level);
+  net::ZmqContext context;
+  BusClient bus(context, logger, BusSettings{options.broker, options.timeout, stop.fd()});
+  Session session{options, context, logger, console, bus, stop.fd()};
+  const Outcome<ExitCode> ended = run(session);
+  if (ended) return to_number(*ended);
+  if (!ended.error().text.empty()) console.note(safe_text(ended.error().text));
+  for (const std::string& hint : ended.error().hints) console.note(safe_text(hint));
+  return to_number(ended.error().code);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const CommandLine line = parse_command_line(argc, argv);
+  Console console;
+  if (!line.exit_code) return run_command(line.options, console);
+  if (*line.exit_code != to_number(ExitCode::kDone)) {
+    console.complain(line.text);
+    return *line.exit_code;
+  }
+  const Outcome<void> printed = console.print(line.text);
+  return to_number(printed ? ExitCode::kDone : printed.error().code);
+}

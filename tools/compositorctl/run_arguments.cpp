@@ -1,0 +1,143 @@
+#include "tools/compositorctl/run_arguments.h"
+
+#include <charconv>
+#include <cmath>
+#include <limits>
+#include <optional>
+#include <string_view>
+
+#include <fmt/format.h>
+
+#include "common/base/log_event.h"
+#include "common/msg/manifest.h"
+
+namespace compositord::ctl {
+
+namespace {
+
+tl::unexpected<Error> malformed(std::string_view word, std::string_view wanted) {
+  return fail(Status::kMalformed, fmt::format("\"{}\": {}", escape_for_log(word, 128), wanted));
+}
+
+template <class T>
+std::optional<T> whole_number(std::string_view text) {
+  T number{};
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+std::optional<double> number_of(std::string_view text) {
+  double number = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
+  if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size() || !std::isfinite(number))
+    return std::nullopt;
+  return number;
+}
+
+// Adds it, unless it is there.
+Result<void> put(msg::Value& params, const std::string& key, msg::Value value) {
+  if (params.find(key) != nullptr) {
+    return fail(Status::kMalformed, fmt::format("{} is given twice", escape_for_log(key, 64)));
+  }
+  params.set(key, std::move(value));
+  return {};
+}
+
+Result<void> put_two(msg::Value& params, const std::string& key_a, msg::Value a, const std::string& key_b,
+                     msg::Value b) {
+  Result<void> first = put(params, key_a, std::move(a));
+  return first ? put(params, key_b, std::move(b)) : first;
+}
+
+// WIDTHxHEIGHT[@HERTZ[Hz]]
+Result<void> put_mode(msg::Value& params, std::string_view word) {
+  constexpr std::string_view kWanted = "a mode WIDTHxHEIGHT[@HERTZ] expected, as in 1280x720@60";
+  const std::size_t times = word.find('x');
+  const std::size_t at = word.find('@');
+  if (times == std::string_view::npos || at < times) return malformed(word, kWanted);
+  const auto width = whole_number<std::uint32_t>(word.substr(0, times));
+  const auto height =
+      whole_number<std::uint32_t>(word.substr(times + 1, at == std::string_view::npos ? at : at - times - 1));
+  if (!width || !height) return malformed(word, kWanted);
+  Result<void> size = put_two(params, "width_px", *width, "height_px", *height);
+  if (!size || at == std::string_view::npos) return size;
+  std::string_view hertz = word.substr(at + 1);
+  if (hertz.ends_with("Hz")) hertz.remove_suffix(2);
+  const std::optional<double> refresh = number_of(hertz);
+  constexpr double kHertzMax = 4'000'000.0;  // what millihertz in 32 bits hold
+  if (!refresh || *refresh <= 0 || *refresh > kHertzMax) return malformed(word, kWanted);
+  return put(params, "refresh_mhz", msg::Value(static_cast<std::uint32_t>(std::llround(*refresh * 1e3))));
+}
+
+// X,Y
+Result<void> put_position(msg::Value& params, std::string_view word) {
+  const std::size_t comma = word.find(',');
+  const auto x = whole_number<std::int32_t>(word.substr(0, comma));
+  const auto y = comma == std::string_view::npos ? std::nullopt : whole_number<std::int32_t>(word.substr(comma + 1));
+  if (!x || !y) return malformed(word, "a position X,Y expected, as in 100,200");
+  return put_two(params, "x", *x, "y", *y);
+}
+
+Result<void> put_transform(msg::Value& params, std::string_view word) {
+  std::string names;
+  for (const auto& entry : enum_names(msg::Transform{})) {
+    if (entry.name == word) return put(params, "transform", msg::Value(word));
+    names += (names.empty() ? "" : ", ") + std::string(entry.name);
+  }
+  if (word == "0") return put(params, "transform", msg::Value("normal"));
+  return malformed(word, "a transform expected: " + names);
+}
+
+// A word without '=' behind the output's name.
+Result<void> put_output_value(const std::string& command, msg::Value& params, std::string_view word) {
+  if (command == "output.mode") return put_mode(params, word);
+  if (command == "output.position") return put_position(params, word);
+  if (command == "output.transform") return put_transform(params, word);
+  if (command == "output.scale") {
+    const std::optional<double> scale = number_of(word);
+    if (!scale) return malformed(word, "a scale expected, as in 1.5");
+    return put(params, "scale", msg::Value(*scale));
+  }
+  return malformed(word, "key=value expected");
+}
+
+Result<void> put_object(msg::Value& params, const std::string& word) {
+  const Result<msg::Value> object = msg::decode_json(word);
+  if (!object) return malformed(word, object.error().text);
+  for (const auto& [key, value] : *object->if_map()) {
+    Result<void> added = put(params, key, value);
+    if (!added) return added;
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<msg::Value> parse_run_arguments(const std::string& command, const std::vector<std::string>& words) {
+  msg::Value params = msg::Value::map();
+  const bool about_output = command.starts_with("output.");
+  for (const std::string& word : words) {
+    const std::size_t equals = word.find('=');
+    Result<void> added;
+    if (word.starts_with('{')) {
+      added = put_object(params, word);
+    } else if (equals == 0) {
+      added = malformed(word, "there is no key before the =");
+    } else if (equals != std::string::npos) {
+      const std::string text = word.substr(equals + 1);
+      Result<msg::Value> value = msg::decode_json(text);
+      added = put(params, word.substr(0, equals), value ? std::move(*value) : msg::Value(text));
+    } else if (about_output && params.find("output") == nullptr) {
+      added = put(params, "output", msg::Value(word));
+    } else if (about_output) {
+      added = put_output_value(command, params, word);
+    } else {
+      added = malformed(word, "key=value expected");
+    }
+    if (!added) return tl::unexpected<Error>(added.error());
+  }
+  return params;
+}
+
+}  // namespace compositord::ctl

@@ -1,0 +1,31 @@
+#pragma once
+// What every command is given.
+
+#include "common/log/log.h"
+#include "common/net/zmq_context.h"
+#include "tools/compositorctl/bus_client.h"
+#include "tools/compositorctl/cli.h"
+#include "tools/compositorctl/console.h"
+#include "tools/compositorctl/exit_code.h"
+
+namespace compositord::ctl {
+
+struct Session {
+  const Options& options;
+  net::ZmqContext& context;
+  log::Logger& log;
+  Console& console;
+  BusClient& bus;
+  int stop_fd;
+};
+
+// Each gives the exit code of work that was done, which for `run` and `req` is the reply's, or why it was not done.
+Outcome<ExitCode> run_ls(Session& session);
+Outcome<ExitCode> run_show(Session& session);
+Outcome<ExitCode> run_manifest(Session& session);
+Outcome<ExitCode> run_watch(Session& session);
+Outcome<ExitCode> run_run(Session& session);
+Outcome<ExitCode> run_req(Session& session);
+Outcome<ExitCode> run_sub(Session& session);
+
+}  // namespace compositord::ctl
