@@ -1,0 +1,276 @@
+#!/usr/bin/python3
+"""Real messages of a running broker and a running agent against schemas/messages/*.json, in MessagePack and in JSON; and
+the proof that each schema refuses what it should."""
+
+import copy
+import json
+import os
+import sys
+import unittest
+
+import msgpack
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "support", "py"))
+import calls
+import feed
+import programs
+import relay
+import schemas
+
+WALL = "wall-3/wayland-1"
+# (name, message) of everything that was seen, for the second half: each schema is tried with one that it accepts.
+COLLECTED = {}
+SCHEMAS = schemas.Schemas()
+
+
+def without_each(message, path=()):
+    """(path, the whole message without what is there), for every field of every map in it."""
+    if isinstance(message, dict):
+        for key, value in message.items():
+            yield (*path, key), {k: v for k, v in message.items() if k != key}
+            for deeper, smaller in without_each(value, (*path, key)):
+                yield deeper, {**message, key: smaller}
+    elif isinstance(message, list):
+        for i, value in enumerate(message):
+            for deeper, smaller in without_each(value, (*path, i)):
+                yield deeper, [*message[:i], smaller, *message[i + 1:]]
+
+
+class RealMessages(unittest.TestCase):
+    def check(self, name, message):
+        self.assertEqual(SCHEMAS.faults(name, message), [], f"{name}: {message}")
+        known = COLLECTED.setdefault(name, message)
+        if len(str(message)) > len(str(known)):
+            COLLECTED[name] = message  # the fuller one is worth more
+
+    def check_call(self, caller, service, method, params, params_schema, result_schema, **header):
+        reply = caller.call(service, method, params, **header)
+        self.check_frames(caller.last_request, params_schema, "request-header", "params")
+        self.check_frames(caller.last_reply, result_schema if reply.status == 200 else None, "reply-header", "result")
+        return reply
+
+    def check_frames(self, body, payload_schema, header_schema, key):
+        if body[0].startswith(b"{"):
+            header = json.loads(body[0])
+            payload = header[key]
+        else:
+            header, payload = msgpack.unpackb(body[0]), msgpack.unpackb(body[1])
+        self.check(header_schema, header)
+        if payload_schema:
+            self.check(payload_schema, payload)
+
+    def test_broker(self):
+        for as_json in (False, True):
+            with self.subTest(as_json=as_json), programs.broker() as broker, \
+                    calls.PythonAgent(broker.bus, WALL, as_json) as agent, \
+                    calls.Caller(broker.bus, as_json) as caller, \
+                    feed.Subscriber(broker.feed, "json/" if as_json else "", as_json=as_json) as subscriber:
+                self.agent_side(agent)
+                self.caller_side(caller)
+                agent.ask("leave")
+                subscriber.wait_for(lambda m: m.kind == "bus" and m.header["seq"] >= 2)
+                self.check_call(caller, "bus.manifest", "list", {}, "page", "manifest-list")
+                self.check_call(caller, "bus.status", "list", {}, "page", "status-list")
+                self.feed_side(subscriber, as_json)
+
+    def agent_side(self, agent):
+        params = {"id": WALL, "labels": {"site": "berlin"}, "heartbeat_ms": 60_000, "liveness": 3,
+                  "software": {"name": "test", "version": "1"}}
+        self.check("register", params)
+        self.check("registered", agent.ask("register", params).result)
+        agent.ready()
+        put = {"manifest": calls.manifest()}
+        self.check("manifest-put", put)
+        self.check("manifest", put["manifest"])
+        self.check("manifest-stored", agent.ask("manifest.put", put).result)
+        for report in (calls.report(), calls.report(process="killed", signal=9, progress="unknown"),
+                       calls.report(process="exited", code=1, progress="unknown"),
+                       calls.report(outputs=(("HDMI-A-1", "off"), ("DP-1", "disconnected")))):
+            self.check("status-report", report)
+            reply = agent.ask("status", report)
+            self.check("reply-header", reply.header)
+            self.assertEqual((reply.status, reply.result), (200, {}))
+
+    def caller_side(self, caller):
+        of_wall = {"id": WALL}
+        self.check_call(caller, "bus.manifest", "get", of_wall, None, "manifest-reply", deadline_ms=1_000)
+        self.check_call(caller, "bus.manifest", "list", {"limit": 1}, "page", "manifest-list")
+        self.check_call(caller, "bus.status", "get", of_wall, None, "status", idem="x")
+        self.check_call(caller, "bus.status", "list", {"after": "a/b"}, "page", "status-list")
+        self.check_call(caller, "bus.status", "snapshot", {}, "page", "snapshot")
+        self.check_call(caller, "bus.admin", "stats", {}, None, "stats")
+        self.check_call(caller, "bus.admin", "config", {}, None, "config")
+        # Refusals have headers too.
+        for service, method, params in (("bus.status", "get", {"id": "no/such"}), ("bus.status", "get", {"id": 7}),
+                                        ("bus.none", "get", {}), ("bus.agent", "status", {}),
+                                        ("compositor/no/such", "output.mode", {}), ("nobody", "x", {})):
+            self.assertNotEqual(self.check_call(caller, service, method, params, None, None).status, 200)
+
+    def feed_side(self, subscriber, as_json):
+        names = {"status": "status", "output": "output", "manifest": "manifest-note", "alert": "alert", "bus": "bus-tick",
+                 "hello": "hello"}
+        seen = [message for message in subscriber.seen if message.is_json == as_json]
+        self.assertEqual({message.kind for message in seen}, set(names))
+        for message in seen:
+            self.check("feed-header", message.header)
+            self.check(names[message.kind], message.payload)
+
+    def test_agent_with_a_real_compositor(self):
+        with programs.temporary_folder() as folder, programs.broker() as broker, \
+                feed.Subscriber(broker.feed, "manifest/", "status/") as subscriber, \
+                relay.Relay(broker.bus) as between, programs.Sway(folder), \
+                programs.Agent(between.endpoint, folder, WALL, "--label", "site=berlin") as agent:
+            subscriber.wait_for_topic("status/" + WALL, lambda status: status["verdict"] == "ok")
+            for as_json in (False, True):
+                with calls.Caller(broker.bus, as_json) as caller:
+                    described = caller.call("bus.manifest", "get", {"id": WALL})
+                    self.check("manifest-reply", described.result)
+                    self.commands(caller, described.result["manifest"]["outputs"][0]["name"], int(as_json))
+            agent.signal(programs.signal.SIGTERM)
+            self.assertEqual(agent.wait(), 0)
+            self.requests_of_the_agent(between.seen)
+
+    def commands(self, caller, output, i):
+        for name, params in (("mode", {"width_px": 1024 + i, "height_px": 768, "refresh_mhz": 60_000}),
+                             ("scale", {"scale": 1.5 + i}), ("position", {"x": 100 + i, "y": -50}),
+                             ("transform", {"transform": ("90", "flipped-180")[i]})):
+            reply = self.check_call(caller, "compositor/" + WALL, "output." + name, {"output": output, **params},
+                                    "command-output-" + name, "command-output-result")
+            self.assertEqual(reply.status, 200, reply)
+            self.assertEqual(set(reply.result), {"before", "after"})
+        reply = self.check_call(caller, "compositor/" + WALL, "output.scale", {"output": "NOPE-1", "scale": 2},
+                                "command-output-scale", "command-output-result")
+        self.assertEqual(reply.status, 404, reply)
+
+    def test_schemas_and_broker_want_the_same_fields(self):
+        """Whatever is left out of a message, at whatever depth: the broker says 400 exactly when the schema refuses it."""
+        register = {"id": WALL, "labels": {}, "heartbeat_ms": 60_000, "liveness": 3,
+                    "software": {"name": "test", "version": "1"}}
+        with programs.broker() as broker, calls.PythonAgent(broker.bus, WALL) as agent:
+            for method, schema, message in (("register", "register", register),
+                                            ("manifest.put", "manifest-put", {"manifest": calls.manifest()}),
+                                            ("status", "status-report", calls.report(process="killed", signal=9))):
+                tried = 0
+                for path, smaller in without_each(message):
+                    if path[-1] == "reason":
+                        continue  # the schema asks for it where a command isn't supported, the broker does not look
+                    with self.subTest(method=method, left_out=path):
+                        refused = agent.ask(method, smaller).status
+                        self.assertIn(refused, (200, 400))
+                        self.assertEqual(refused == 400, bool(SCHEMAS.faults(schema, smaller)), smaller)
+                    tried += 1
+                self.assertGreater(tried, 5)
+
+    def requests_of_the_agent(self, seen):
+        params_of = {"register": "register", "status": "status-report", "manifest.put": "manifest-put"}
+        result_of = {"register": "registered", "manifest.put": "manifest-stored"}
+        methods = {}
+        for direction, frames in seen:
+            if direction == "to broker" and frames[0] == b"MDPC02":
+                header = msgpack.unpackb(frames[3])
+                methods[header["id"]] = header["method"]
+                self.check_frames(frames[3:], params_of.get(header["method"]), "request-header", "params")
+            elif direction == "from broker" and frames[0] == b"MDPC02":
+                method = methods[msgpack.unpackb(frames[3])["id"]]
+                self.check_frames(frames[3:], result_of.get(method), "reply-header", "result")
+        self.assertEqual(set(methods.values()), {"register", "status", "manifest.put", "leave"})
+        to_broker = [frames for direction, frames in seen if direction == "to broker"]
+        ready = [b"MDPW02", b"\x01", b"compositor/" + WALL.encode()]
+        self.assertEqual(to_broker.index(ready), 1, "READY comes straight after the register that was answered")
+
+
+class Refusals(unittest.TestCase):
+    """Runs after RealMessages (unittest sorts by name within this list), with the messages it has collected."""
+
+    OPEN = {"request-header", "register", "status-report", "manifest", "manifest-put", "page", "command-output-mode",
+            "command-output-scale", "command-output-position", "command-output-transform"}
+
+    # Of what the broker writes, only these may be missing.
+    MAY_BE_MISSING = {"reply-header": {"error", "age_ms", "result"}, "command-output-result": {"before", "after"}}
+
+    def refused(self, name, message, why):
+        self.assertNotEqual(SCHEMAS.faults(name, message), [], f"{name} accepts a message with {why}: {message}")
+
+    def test_1_every_schema_has_met_a_real_message(self):
+        self.assertEqual(set(COLLECTED), set(SCHEMAS.documents) - {"common"})
+
+    def test_2_every_required_field_is_required_and_typed(self):
+        for name, message in COLLECTED.items():
+            for field in SCHEMAS.documents[name]["required"]:
+                with self.subTest(schema=name, field=field):
+                    without = copy.deepcopy(message)
+                    del without[field]
+                    self.refused(name, without, f"{field} missing")
+                    wrong = copy.deepcopy(message)
+                    wrong[field] = {"no": "such"} if not isinstance(message[field], dict) else "no map"
+                    self.refused(name, wrong, f"{field} of another type")
+
+    def test_3_unknown_fields_pass_only_where_it_says_so(self):
+        for name, message in COLLECTED.items():
+            with self.subTest(schema=name):
+                more = {**message, "surely_unknown": 1}
+                if name in self.OPEN:
+                    self.assertEqual(SCHEMAS.faults(name, more), [])
+                    self.assertIn("Open:", SCHEMAS.documents[name]["description"])
+                else:
+                    self.refused(name, more, "an unknown field")
+                    document = SCHEMAS.documents[name]
+                    self.assertIn("Closed:", document["description"])
+                    self.assertEqual(set(document["properties"]) - set(document["required"]),
+                                     self.MAY_BE_MISSING.get(name, set()))
+
+    def test_4_wrong_units_are_refused(self):
+        def changed(name, path, value):
+            message = copy.deepcopy(COLLECTED[name])
+            place = message
+            for step in path[:-1]:
+                place = place[step]
+            place.pop(path[-1], None) if isinstance(place, dict) else None
+            place[path[-1]] = value
+            return message
+
+        for name, path, value in (
+                ("manifest", ("outputs", 0, "current_mode", "refresh_mhz"), 60),
+                ("manifest", ("outputs", 0, "current_mode", "refresh_mhz"), 59.95),
+                ("manifest", ("outputs", 0, "current_mode", "refresh_hz"), 60),
+                ("manifest", ("outputs", 0, "current_mode", "width"), 1920),
+                ("manifest", ("outputs", 0, "transform"), 90),
+                ("manifest", ("outputs", 0, "scale"), "2"),
+                ("command-output-mode", ("refresh_mhz",), 60),
+                ("command-output-mode", ("refresh_hz",), 60),
+                ("command-output-mode", ("width_px",), 1920.5),
+                ("command-output-scale", ("scale",), 200),
+                ("command-output-transform", ("transform",), 90),
+                ("register", ("heartbeat_ms",), 1),
+                ("register", ("heartbeat_s",), 1),
+                ("register", ("heartbeat",), 1_000),
+                ("request-header", ("deadline",), 10),
+                ("request-header", ("deadline_s",), 10),
+                ("status", ("since",), 1_700_000_000),
+                ("status", ("link", "observed_at"), 1_700_000_000),
+                ("status", ("process", "signal"), "SIGKILL"),
+                ("status-report", ("sent_at",), 1_700_000_000.5),
+                ("alert", ("at",), 1_700_000_000),
+                ("manifest-note", ("observed_at",), 1_700_000_000),
+                ("feed-header", ("time",), 1_700_000_000),
+                ("manifest-reply", ("age_ms",), -1)):
+            with self.subTest(schema=name, path=path, value=value):
+                self.refused(name, changed(name, path, value), f"{path} {value}")
+
+    def test_5_contradictions_are_refused(self):
+        status = COLLECTED["status"]
+        ok = {**status, "verdict": "ok", "summary": "COMPOSITE_OK", "layer": "", "reason": "",
+              "link": {**status["link"], "state": "connected"}}
+        self.assertEqual(SCHEMAS.faults("status", ok), [])
+        self.refused("status", {**ok, "summary": "COMPOSITE_ERROR"}, "ok and COMPOSITE_ERROR")
+        self.refused("status", {**ok, "layer": "link"}, "ok and a layer that failed")
+        self.refused("status", {**ok, "link": {**ok["link"], "state": "lost"}}, "a lost agent and the verdict ok")
+        self.refused("reply-header", {"v": 1, "id": 1, "status": 404}, "a failure without a sentence")
+        self.refused("reply-header", {"v": 1, "id": 1, "status": 299}, "a status that is not in the registry")
+
+
+if __name__ == "__main__":
+    suite = unittest.TestSuite()
+    for case in (RealMessages, Refusals):
+        suite.addTests(unittest.defaultTestLoader.loadTestsFromTestCase(case))
+    sys.exit(not unittest.TextTestRunner(verbosity=1).run(suite).wasSuccessful())

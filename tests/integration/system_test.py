@@ -1,0 +1,244 @@
+#!/usr/bin/python3
+"""The whole system with real compositors: broker, agent, weston or sway, subscriber, operator. No timing is judged here
+(tools/quickstart --check does that); what must happen, happens within a generous time.
+
+usage: system_test.py BIN_DIR [unittest arguments]
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import unittest
+
+import zmq
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools", "story"))
+from fleet import Failure, Fleet, Subscriber, call, unprivileged_user  # noqa: E402
+
+BIN = ""
+PATIENCE = 60.0
+ID = "wall-3/wayland-1"
+
+
+class SystemTest(unittest.TestCase):
+    def setUp(self):
+        self.context = zmq.Context()
+        self.fleet = Fleet(BIN)
+        self.addCleanup(self.context.term)
+        self.addCleanup(self.fleet.stop)
+        self.broker = self.fleet.start_broker("tcp://127.0.0.1:*", "tcp://127.0.0.1:*")
+        self.feed = Subscriber(self.context, self.fleet.feed, ["status/", "alert/", "manifest/"])
+        self.addCleanup(self.feed.close)
+
+    def tearDown(self):
+        result = self._outcome.result
+        if any(test is self for test, _ in result.failures + result.errors):
+            for program in self.fleet.programs:
+                print(f"--- {program.name}:\n{program.tail()}", file=sys.stderr)
+
+    # -- what is started
+
+    def make_runtime_dir(self):
+        user = unprivileged_user()
+        self.fleet.runtime_dir = os.path.join(self.fleet.dir, "runtime")
+        os.mkdir(self.fleet.runtime_dir, 0o700)
+        if user:
+            os.chown(self.fleet.runtime_dir, user.pw_uid, user.pw_gid)
+
+    def start_weston(self):
+        environment = {"PATH": os.environ["PATH"], "HOME": self.fleet.runtime_dir,
+                       "XDG_RUNTIME_DIR": self.fleet.runtime_dir}
+        return self.fleet.start("weston", [
+            "weston", "--backend=headless-backend.so", "--use-pixman", "--width=1280", "--height=720", "--idle-time=0",
+            "--socket=wayland-1"], environment, unprivileged_user())
+
+    def start_agent(self, *extra):
+        environment = dict(os.environ, XDG_RUNTIME_DIR=self.fleet.runtime_dir)
+        environment.pop("WAYLAND_DISPLAY", None)
+        return self.fleet.start("compositor-agent", [
+            os.path.join(BIN, "compositor-agent"), "--broker", self.fleet.bus, "--id", ID, *extra], environment)
+
+    def start_sway_and_agent(self):
+        sway = self.fleet.start_sway()
+        agent = self.start_agent("-w", "wayland-1")
+        self.wait_verdict("ok")
+        return sway, agent
+
+    # -- what is seen
+
+    def wait_status(self, wanted, what):
+        return self.feed.wait_for(lambda topic, s: topic == "json/status/" + ID and wanted(s), PATIENCE, what)[0]
+
+    def wait_verdict(self, verdict):
+        return self.wait_status(lambda s: s["verdict"] == verdict, f"verdict {verdict}")
+
+    def wait_manifest(self):
+        self.feed.wait_for(lambda topic, _: topic == "json/manifest/" + ID, PATIENCE, "a manifest")
+        return self.get_manifest()
+
+    def get_manifest(self):
+        reply = call(self.context, self.fleet.bus, "bus.manifest", "get", {"id": ID})
+        self.assertEqual(reply["status"], 200, reply)
+        return reply["result"]
+
+    def get_status(self):
+        return call(self.context, self.fleet.bus, "bus.status", "get", {"id": ID})["result"]
+
+    def ctl(self, *arguments):
+        return subprocess.run(self.fleet.ctl(*arguments), capture_output=True, text=True, timeout=PATIENCE, check=False)
+
+    # -- the tests
+
+    def test_an_agent_waits_for_the_only_display_and_describes_weston(self):
+        self.make_runtime_dir()
+        self.start_agent()  # neither -w nor WAYLAND_DISPLAY: the only one in the runtime directory
+        status = self.wait_verdict("down")
+        self.assertEqual(status["layer"], "process")
+        self.assertIn("finds no compositor", status["reason"])
+        self.start_weston()
+        answer = self.wait_manifest()
+        self.assertEqual(self.get_status()["verdict"], "ok")
+        manifest = answer["manifest"]
+        self.assertEqual((manifest["name"], manifest["kind"], manifest["display"]), ("weston", "wayland", "wayland-1"))
+        self.assertTrue(manifest["version"].startswith("10."), manifest["version"])
+        self.assertEqual(os.path.basename(manifest["executable"]), "weston")
+        self.assertEqual(len(manifest["outputs"]), 1)
+        mode = manifest["outputs"][0]["current_mode"]
+        self.assertEqual((mode["width_px"], mode["height_px"]), (1280, 720))
+        self.assertIn("weston_desktop_shell", [p["name"] for p in manifest["protocols"]])
+        self.assertEqual(answer["link"], "connected")
+        deadline = time.monotonic() + PATIENCE
+        while not self.get_manifest()["stored"]:  # it is answered from memory before the disk has it, and says so
+            self.assertLess(time.monotonic(), deadline, "the manifest was never stored")
+
+        with self.subTest("a command that weston can't do is refused, with the reason"):
+            reply = call(self.context, self.fleet.bus, "compositor/" + ID, "output.mode",
+                         {"output": manifest["outputs"][0]["name"], "width_px": 800, "height_px": 600})
+            self.assertEqual(reply["status"], 501)
+            self.assertIn("weston", reply["error"])
+            self.assertEqual(self.ctl("run", ID, "output.mode", manifest["outputs"][0]["name"], "800x600").returncode, 8)
+
+    def test_weston_freezes_crashes_and_comes_back(self):
+        self.make_runtime_dir()
+        weston = self.start_weston()
+        self.start_agent("--display", "wayland-1")
+        self.wait_verdict("ok")
+        weston.signal(signal.SIGSTOP)
+        frozen = self.wait_status(lambda s: s["progress"]["state"] == "frozen", "frozen")
+        self.assertEqual((frozen["verdict"], frozen["process"]["state"]), ("down", "stopped"))
+        self.assertEqual(frozen["link"]["state"], "connected", "a frozen compositor must not silence its agent")
+        weston.signal(signal.SIGCONT)
+        self.wait_verdict("ok")
+        self.fleet.end(weston, signal.SIGTERM)
+        down = self.wait_verdict("down")
+        self.assertIn(down["process"]["state"], ("exited", "killed"))
+        self.assertIn(down["process"].get("code"), (0, None), "weston ends with code 0 when asked to")
+        self.assertEqual(self.get_manifest()["manifest"]["name"], "weston", "the manifest is answered while it is off")
+        self.start_weston()
+        self.wait_verdict("ok")
+
+    def test_a_command_to_a_frozen_sway_ends_at_its_deadline_and_the_agent_goes_on(self):
+        sway, _ = self.start_sway_and_agent()
+        sway.signal(signal.SIGSTOP)
+        run = self.ctl("run", ID, "--deadline", "1s", "output.mode", "HEADLESS-1", "800x600")
+        self.assertEqual(run.returncode, 5, run.stdout + run.stderr)
+        self.wait_status(lambda s: s["progress"]["state"] == "frozen", "frozen")
+        self.assertEqual(self.get_status()["link"]["state"], "connected")
+        sway.signal(signal.SIGCONT)
+        self.wait_verdict("ok")
+        run = self.ctl("-o", "json", "run", ID, "output.scale", "HEADLESS-2", "1.5")
+        self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
+        self.assertIn('"scale"', run.stdout)
+
+    def test_every_output_command_is_read_back_and_reaches_the_manifest(self):
+        self.start_sway_and_agent()
+        for command, key, wanted in (
+                (("output.mode", "HEADLESS-1", "1024x768@50"), "current_mode", {"width_px": 1024, "height_px": 768,
+                                                                               "refresh_mhz": 50000}),
+                (("output.scale", "HEADLESS-1", "1.5"), "scale", 1.5),
+                (("output.transform", "HEADLESS-1", "90"), "transform", "90"),
+                (("output.position", "HEADLESS-1", "3000,200"), "x", 3000)):
+            with self.subTest(command[0]):
+                run = self.ctl("run", ID, *command)
+                self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
+
+                def shown(manifest, wanted=wanted, key=key):
+                    output = next(o for o in manifest["outputs"] if o["name"] == "HEADLESS-1")
+                    seen = output[key]
+                    return wanted.items() <= seen.items() if isinstance(wanted, dict) else seen == wanted
+                deadline = time.monotonic() + PATIENCE
+                while not shown(self.get_manifest()["manifest"]):
+                    left = deadline - time.monotonic()
+                    self.assertGreater(left, 0, f"the manifest never showed {key} {wanted}")
+                    self.feed.wait_for(lambda topic, _: topic == "json/manifest/" + ID, left, f"{key} in the manifest")
+
+    def test_parameters_that_make_no_sense_are_refused_with_a_sentence(self):
+        self.start_sway_and_agent()
+        for params, word in (({"output": "HEADLESS-1", "width_px": 99999, "height_px": 1}, "width_px"),
+                             ({"output": "HEADLESS-1", "width_px": 800}, "height_px"),
+                             ({"output": 7, "width_px": 800, "height_px": 600}, "output")):
+            reply = call(self.context, self.fleet.bus, "compositor/" + ID, "output.mode", params)
+            self.assertEqual(reply["status"], 400, reply)
+            self.assertIn(word, reply["error"])
+
+    def test_an_agent_that_is_asked_to_end_leaves(self):
+        _, agent = self.start_sway_and_agent()
+        agent.signal(signal.SIGTERM)
+        status = self.wait_verdict("unknown")
+        self.assertEqual(status["link"]["state"], "left")
+        self.assertEqual(agent.process.wait(PATIENCE), 0)
+
+    def test_a_second_agent_of_one_id_takes_over_and_the_first_is_told(self):
+        self.start_sway_and_agent()
+        second = self.start_agent("-w", "wayland-1")
+        stats = {}
+        deadline = time.monotonic() + PATIENCE
+        while not stats.get("agents_taken_over"):
+            self.assertLess(time.monotonic(), deadline, "no takeover")
+            self.feed.wait_for(lambda topic, _: topic.startswith("json/status/"), PATIENCE, "a status after the takeover")
+            stats = call(self.context, self.fleet.bus, "bus.admin", "stats")["result"]["counters"]
+        self.assertIsNone(second.process.poll())
+
+    def test_what_changed_while_the_broker_was_down_is_there_when_it_is_back(self):
+        self.start_sway_and_agent()
+        before = self.get_manifest()
+        bus, feed = self.fleet.bus, self.fleet.feed
+        self.fleet.end(self.broker, signal.SIGKILL)
+        self.swaymsg("output", "HEADLESS-2", "mode", "640x480")
+        self.fleet.start_broker(bus, feed)
+        self.feed = Subscriber(self.context, feed, ["status/", "manifest/"])
+        self.addCleanup(self.feed.close)
+        answer = self.get_manifest()
+        self.assertGreaterEqual(answer["revision"], before["revision"])
+        if answer["revision"] == before["revision"]:
+            answer = self.wait_manifest()
+        mode = next(o for o in answer["manifest"]["outputs"] if o["name"] == "HEADLESS-2")["current_mode"]
+        self.assertEqual((mode["width_px"], mode["height_px"]), (640, 480))
+
+    def swaymsg(self, *arguments):
+        user = unprivileged_user()
+        identity = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
+        ipc = next(n for n in os.listdir(self.fleet.runtime_dir) if n.startswith("sway-ipc."))
+        subprocess.run(["swaymsg", "-s", os.path.join(self.fleet.runtime_dir, ipc), *arguments], capture_output=True,
+                       timeout=PATIENCE, check=True, cwd="/", **identity)
+
+    def test_compositorctl_lists_shows_and_describes(self):
+        self.start_sway_and_agent()
+        listed = self.ctl("-o", "json", "ls")
+        self.assertEqual(listed.returncode, 0, listed.stderr)
+        self.assertIn(ID, listed.stdout)
+        json.loads(listed.stdout)
+        for command in ("show", "manifest"):
+            text = self.ctl(command, ID)
+            self.assertEqual(text.returncode, 0, text.stderr)
+            self.assertIn("sway" if command == "manifest" else "ok", text.stdout)
+        self.assertEqual(self.ctl("show", "nobody/here").returncode, 3)
+        self.assertEqual(self.ctl("req", "bus.status", '{"method":"list"}').returncode, 0)
+
+
+if __name__ == "__main__":
+    BIN = sys.argv.pop(1)
+    unittest.main(verbosity=2)
