@@ -165,7 +165,8 @@ bool VersionQuery::reap() {
 std::string version_in_text(std::string_view text) {
   constexpr std::size_t kLengthMax = 64;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool starts_word = i == 0 || !is_version_char(text[i - 1]) || (text[i - 1] == 'v' && (i < 2 || text[i - 2] == ' '));
+    const bool starts_word =
+        i == 0 || !is_version_char(text[i - 1]) || (text[i - 1] == 'v' && (i < 2 || text[i - 2] == ' '));
     if (!starts_word || text[i] < '0' || text[i] > '9') continue;
     std::size_t end = i;
     while (end < text.size() && is_version_char(text[end])) ++end;

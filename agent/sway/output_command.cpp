@@ -61,7 +61,10 @@ std::string first_of(std::string a, std::string b) { return a.empty() ? std::mov
 std::string wrong_value(OutputMethod method, const Params& p) {
   switch (method) {
     case OutputMethod::kMode:
-      if (p.refresh_mhz == 0U) return "refresh_mhz: 0 is no refresh rate; leave it out to take any";
+      if (p.refresh_mhz && *p.refresh_mhz < kRefreshMhzMin) {
+        return fmt::format("refresh_mhz: {} is below {}; it is in millihertz, and may be left out", *p.refresh_mhz,
+                           kRefreshMhzMin);
+      }
       return first_of(out_of_range("width_px", p.width_px, 1U, kModePxMax),
                       out_of_range("height_px", p.height_px, 1U, kModePxMax));
     case OutputMethod::kScale: return out_of_range("scale", p.scale, kScaleMin, kScaleMax);
@@ -69,6 +72,27 @@ std::string wrong_value(OutputMethod method, const Params& p) {
       return first_of(out_of_range("x", p.x, -kPositionMax, kPositionMax),
                       out_of_range("y", p.y, -kPositionMax, kPositionMax));
     case OutputMethod::kTransform: return p.transform ? "" : "transform: missing";
+  }
+  return {};
+}
+
+// A parameter that we don't know is refused, not ignored: it is another unit, a slip, or a safeguard of a newer protocol
+// that its caller relies on. Source: schemas/messages/command-output-*.json.
+std::string unknown_parameter(OutputMethod method, const msg::Value& params) {
+  static constexpr std::array<std::array<std::string_view, 4>, 4> kKnown{
+      {{"output", "width_px", "height_px", "refresh_mhz"},
+       {"output", "scale"},
+       {"output", "x", "y"},
+       {"output", "transform"}}};
+  const auto& known = kKnown[static_cast<std::size_t>(method)];
+  const msg::Value::Map* map = params.if_map();
+  if (map == nullptr) return {};
+  for (const auto& entry : *map) {
+    if (std::find(known.begin(), known.end(), entry.first) != known.end() && !entry.first.empty()) continue;
+    std::string names;
+    for (const std::string_view name : known) names += (names.empty() || name.empty() ? "" : ", ") + std::string(name);
+    return fmt::format("{}: {} has no such parameter ({})", escape_for_log(entry.first, 64),
+                       kOutputMethodNames[static_cast<std::size_t>(method)], names);
   }
   return {};
 }
@@ -105,10 +129,13 @@ Result<OutputCommand> parse_output_command(const std::string& method, const msg:
   OutputCommand command;
   command.method = static_cast<OutputMethod>(known - kOutputMethodNames.begin());
   if (!is_output_name(p->output)) {
-    return fail(Status::kMalformed, fmt::format("output: \"{}\" can't be an output's name (1 to {} of A-Z a-z 0-9 . _ : -)",
-                                                escape_for_log(p->output, 64), kOutputNameBytesMax));
+    return fail(Status::kMalformed,
+                fmt::format("output: \"{}\" can't be an output's name (1 to {} of A-Z a-z 0-9 . _ : -)",
+                            escape_for_log(p->output, 64), kOutputNameBytesMax));
   }
-  if (std::string wrong = wrong_value(command.method, *p); !wrong.empty()) {
+  std::string wrong = wrong_value(command.method, *p);
+  if (wrong.empty()) wrong = unknown_parameter(command.method, params);
+  if (!wrong.empty()) {
     return fail(Status::kMalformed, std::move(wrong));
   }
   command.output = std::move(p->output);
@@ -131,12 +158,13 @@ Result<SwayOutput> find_output(const OutputCommand& command, const std::vector<S
     const auto fitting = [&](const msg::Mode& mode) { return fits(command, mode); };
     // sway would take the nearest of the list, or drive a real monitor with a mode it never offered.
     if (command.method == OutputMethod::kMode && !modes.empty() && std::none_of(modes.begin(), modes.end(), fitting)) {
-      return fail(Status::kNotFound, fmt::format("{} has no such mode; it has {}", command.output, list_of_modes(modes)));
+      return fail(Status::kNotFound,
+                  fmt::format("{} has no such mode; it has {}", command.output, list_of_modes(modes)));
     }
     return output;
   }
-  return fail(Status::kNotFound, fmt::format("there is no output \"{}\"; sway has {}", command.output,
-                                             names.empty() ? "none" : names));
+  return fail(Status::kNotFound,
+              fmt::format("there is no output \"{}\"; sway has {}", command.output, names.empty() ? "none" : names));
 }
 
 std::string to_ipc_line(const OutputCommand& command) {

@@ -22,6 +22,7 @@ inline constexpr std::array<std::string_view, 4> kOutputMethodNames{"output.mode
 
 // 16384 is what the texture units of common GPUs take. sway accepts any size, and then has nothing to draw with.
 inline constexpr std::uint32_t kModePxMax = 16'384;
+inline constexpr std::uint32_t kRefreshMhzMin = 1'000;  // below 1 Hz somebody meant another unit
 inline constexpr double kScaleMin = 0.1;
 inline constexpr double kScaleMax = 20.0;
 // Positions beyond this make sway's 32-bit layout arithmetic overflow.
@@ -39,7 +40,7 @@ struct OutputCommand {
   msg::Transform transform = msg::Transform::k0;  // as wl_output means it
 };
 
-// Errors: kNotFound for an unknown method, kMalformed with the parameter's name. Unknown parameters are ignored.
+// Errors: kNotFound for an unknown method, kMalformed with the parameter's name; an unknown one is refused.
 Result<OutputCommand> parse_output_command(const std::string& method, const msg::Value& params);
 
 // The output it is for. Errors: kNotFound, naming the outputs that are there, or the modes when a monitor has a list of

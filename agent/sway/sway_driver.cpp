@@ -198,11 +198,11 @@ Result<void> SwayDriver::take_facts(Owed kind, const std::string& payload) {
 }
 
 void SwayDriver::ask_next(Instant now) {
-  if (!requests_ || owed_ != Owed::kNothing) return;
   if (now >= poll_outputs_at_) {
     poll_outputs_at_ = kNever;
     want_outputs_ = true;
   }
+  if (!requests_ || owed_ != Owed::kNothing) return;
   CommandRunner::Ask ask{IpcType::kGetOutputs, {}};
   if (!version_) {
     owed_ = Owed::kVersion;

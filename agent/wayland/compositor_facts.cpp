@@ -13,7 +13,7 @@ namespace compositord::agent {
 namespace {
 
 constexpr std::array<std::string_view, 14> kKnownExecutables{
-    "sway",    "weston", "phoc",     "cage",      "kwin_wayland", "mutter",  "gnome-shell",
+    "sway",    "weston", "phoc",     "cage",      "kwin_wayland", "mutter",      "gnome-shell",
     "wayfire", "labwc",  "Hyprland", "gamescope", "river",        "cosmic-comp", "niri"};
 
 // A global that one compositor alone announces. The first that is there decides.

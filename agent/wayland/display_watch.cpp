@@ -64,7 +64,8 @@ std::unique_ptr<Driver> DisplayWatch::service(Instant now, DriverOutputs& out) {
   const std::string path = display->socket_path;
   auto driver = factory_(std::move(*display), now);
   if (!driver) {
-    log_once(out, LogEvent(Severity::kWarning, "display.no_driver").with("socket", path).with("why", driver.error().text));
+    log_once(out,
+             LogEvent(Severity::kWarning, "display.no_driver").with("socket", path).with("why", driver.error().text));
     retry(now, kReconnectInterval);
     return nullptr;
   }
@@ -162,8 +163,8 @@ std::vector<std::string> DisplayWatch::candidates() const {
   while (const dirent* entry = ::readdir(directory)) {
     const std::string name = entry->d_name;
     struct stat facts {};
-    const bool is_socket =
-        name.starts_with("wayland-") && ::fstatat(::dirfd(directory), entry->d_name, &facts, 0) == 0 && S_ISSOCK(facts.st_mode);
+    const bool is_socket = name.starts_with("wayland-") &&
+                           ::fstatat(::dirfd(directory), entry->d_name, &facts, 0) == 0 && S_ISSOCK(facts.st_mode);
     if (is_socket && names.size() < kCandidatesMax) names.push_back(name);
   }
   ::closedir(directory);

@@ -23,9 +23,9 @@
 namespace compositord::agent {
 
 struct DisplaySettings {
-  std::string runtime_dir;    // $XDG_RUNTIME_DIR; empty only when a display is given by its absolute path
-  std::string wanted;         // -w: a name or an absolute path; empty when not given
-  std::string env_display;    // $WAYLAND_DISPLAY; empty when not set
+  std::string runtime_dir;  // $XDG_RUNTIME_DIR; empty only when a display is given by its absolute path
+  std::string wanted;       // -w: a name or an absolute path; empty when not given
+  std::string env_display;  // $WAYLAND_DISPLAY; empty when not set
 };
 
 using DriverFactory = std::function<Result<std::unique_ptr<Driver>>(ConnectedDisplay display, Instant now)>;
@@ -71,10 +71,10 @@ class DisplayWatch {
   std::string directory_;  // that holds the socket
   FileDescriptor inotify_;
   int watch_ = -1;
-  Instant next_look_;      // kNever while only inotify is waited for
-  Instant not_before_;     // a compositor that drops us at once is not asked in a tight loop
+  Instant next_look_;   // kNever while only inotify is waited for
+  Instant not_before_;  // a compositor that drops us at once is not asked in a tight loop
   Duration stale_retry_ = kFirstRetry;
-  std::string last_log_;   // so that a state is logged when it begins, not at each look
+  std::string last_log_;  // so that a state is logged when it begins, not at each look
 };
 
 }  // namespace compositord::agent

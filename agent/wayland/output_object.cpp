@@ -16,7 +16,7 @@ namespace {
 constexpr std::uint32_t kDoneSince = 2;         // wl_output.done
 constexpr std::uint32_t kOutputVersionMax = 4;  // the last one whose events are handled below
 constexpr std::uint32_t kXdgVersionMax = 3;
-constexpr std::uint32_t kXdgDoneUntil = 2;      // from 3 on, wl_output.done ends a batch of both
+constexpr std::uint32_t kXdgDoneUntil = 2;  // from 3 on, wl_output.done ends a batch of both
 
 std::uint32_t not_negative(std::int32_t n) { return static_cast<std::uint32_t>(std::max(n, 0)); }
 

@@ -148,8 +148,8 @@ void RegistryMirror::add_seat(std::uint32_t name, std::uint32_t version) {
   auto seat = std::make_unique<Seat>();
   seat->owner = this;
   seat->global_name = name;
-  seat->proxy = static_cast<wl_seat*>(
-      wl_registry_bind(registry_, name, &wl_seat_interface, std::min(version, kSeatVersionMax)));
+  seat->proxy =
+      static_cast<wl_seat*>(wl_registry_bind(registry_, name, &wl_seat_interface, std::min(version, kSeatVersionMax)));
   if (seat->proxy == nullptr) return;
   wl_seat_add_listener(seat->proxy, &RegistryEvents::kSeat, seat.get());
   seats_.push_back(std::move(seat));

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdarg>
 #include <cstring>
 #include <utility>
 
@@ -18,13 +19,18 @@ namespace {
 // One read takes at most what libwayland buffers (4 KiB); more than this many per call would let a flood hold the loop.
 constexpr int kReadsPerServiceMax = 16;
 
+// libwayland would print what a compositor sends to our standard error, escape sequences and all. What matters of it is in
+// the driver's own events.
+void be_silent(const char*, va_list) {}
+
 std::string text_of_failure(wl_display* display, int error) {
   if (error == EPROTO) {
     const wl_interface* interface = nullptr;
     std::uint32_t object = 0;
     const std::uint32_t code = wl_display_get_protocol_error(display, &interface, &object);
-    return fmt::format("closed its Wayland socket after protocol error {} on {}", code,
-                       interface == nullptr ? "an unknown object" : interface->name);
+    // Without an object it may also be libwayland's own finding.
+    if (interface == nullptr) return "ended the connection with a Wayland protocol error";
+    return fmt::format("closed its Wayland socket after protocol error {} on {}", code, interface->name);
   }
   if (error == EPIPE || error == ECONNRESET || error == 0) return "closed its Wayland socket";
   return fmt::format("broke the Wayland protocol ({})", std::strerror(error));
@@ -70,6 +76,7 @@ struct SyncEvents {
 
 Result<std::unique_ptr<WaylandDriver>> WaylandDriver::create(ConnectedDisplay display, Peer peer, bool ask_executable,
                                                              Instant now) {
+  wl_log_set_handler_client(be_silent);
   wl_display* handle = wl_display_connect_to_fd(display.socket.get());
   if (handle == nullptr) {
     return fail(Status::kFailed, fmt::format("{}: no Wayland client: {}", display.socket_path, std::strerror(errno)));

@@ -1,0 +1,62 @@
+#pragma once
+// A real compositor without a screen, for one test: started in a runtime directory of its own, and gone with this object,
+// however the test ends. When the tests run as root it gets a user without rights, because sway refuses root.
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace compositord::test {
+
+// An empty XDG_RUNTIME_DIR that the compositors of this test may write to.
+class RuntimeDir {
+ public:
+  RuntimeDir();
+  ~RuntimeDir();
+  RuntimeDir(const RuntimeDir&) = delete;
+  RuntimeDir& operator=(const RuntimeDir&) = delete;
+  const std::string& path() const noexcept { return path_; }
+
+ private:
+  std::string path_;
+};
+
+class CompositorProcess {
+ public:
+  // The display's socket is what the compositor chooses: wayland-1 in an empty directory. The directory must outlive this.
+  static CompositorProcess sway(const RuntimeDir& dir, int outputs = 1);
+  static CompositorProcess weston(const RuntimeDir& dir, const std::string& display = "wayland-1");
+
+  CompositorProcess(CompositorProcess&& other) noexcept;
+  CompositorProcess& operator=(CompositorProcess&&) = delete;
+  ~CompositorProcess();  // SIGKILL to what still runs, and reaps it
+
+  // Starts it. It must not run.
+  void start();
+  // Waits until its display accepts. False, and what it printed on stderr, when that doesn't happen in time.
+  bool wait_until_listening(const std::string& display = "wayland-1",
+                            std::chrono::milliseconds timeout = std::chrono::seconds(10)) const;
+  pid_t pid() const noexcept { return pid_; }
+  void signal(int number) const;  // SIGSTOP, SIGCONT, SIGKILL, SIGTERM
+  // Waits for its end and reaps it: the wait status, or none when it still runs after `timeout`.
+  std::optional<int> reap(std::chrono::milliseconds timeout = std::chrono::seconds(10));
+  // The path of sway's IPC socket.
+  std::string ipc_socket() const;
+
+ private:
+  CompositorProcess(const RuntimeDir& dir, std::vector<std::string> arguments, std::vector<std::string> environment);
+  [[noreturn]] void become() const;
+
+  std::string dir_;
+  std::vector<std::string> arguments_;
+  std::vector<std::string> environment_;
+  pid_t pid_ = 0;
+};
+
+// What a program prints, for independent witnesses like swaymsg and wayland-info. Killed after 5 s.
+std::string output_of(const std::string& command_line);
+
+}  // namespace compositord::test

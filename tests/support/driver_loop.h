@@ -1,0 +1,55 @@
+#pragma once
+// The agent's loop reduced to what a test of drivers needs: a DisplayWatch, the driver it makes, and everything they say.
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "agent/driver.h"
+#include "agent/wayland/display_watch.h"
+
+namespace compositord::test {
+
+class DriverLoop {
+ public:
+  explicit DriverLoop(agent::DisplaySettings settings);
+
+  // Polls and services until `done` or the timeout; whether it was done.
+  bool run_until(const std::function<bool()>& done, std::chrono::milliseconds timeout = std::chrono::seconds(10));
+
+  template <class Event>
+  const Event* last() const {
+    for (auto it = out.events.rbegin(); it != out.events.rend(); ++it) {
+      if (const Event* event = std::get_if<Event>(&*it)) return event;
+    }
+    return nullptr;
+  }
+  template <class Event>
+  std::size_t count() const {
+    std::size_t n = 0;
+    for (const auto& event : out.events) n += std::holds_alternative<Event>(event) ? 1U : 0U;
+    return n;
+  }
+  bool logged(std::string_view name) const;
+  std::string log_text() const;
+
+  // Up and described; forgets what was said before.
+  bool wait_for_described();
+  bool probe(std::chrono::milliseconds timeout);
+  // Executes and waits for its end; a command that never ends has status kTimeout, which no driver says.
+  agent::driver_event::CommandFinished run(const std::string& method, const msg::Value& params,
+                                           std::chrono::milliseconds deadline = std::chrono::seconds(5));
+
+  agent::DisplayWatch watch;
+  std::unique_ptr<agent::Driver> driver;  // none while there is no compositor
+  agent::DriverOutputs out;
+  std::size_t services = 0;  // how often the loop turned: a driver that spins shows here
+
+ private:
+  std::uint64_t next_command_id_ = 1;
+};
+
+}  // namespace compositord::test

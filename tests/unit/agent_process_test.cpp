@@ -1,0 +1,327 @@
+// Who a process is, what it does and how it ended.
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "agent/process/peer.h"
+#include "agent/process/process_stat.h"
+#include "agent/process/process_watch.h"
+#include "agent/process/version_query.h"
+#include "common/base/clock.h"
+#include "tests/support/temp_dir.h"
+
+namespace compositord::agent {
+namespace {
+
+using ::testing::HasSubstr;
+
+// Fields 4 to 52 of a stat line; 22 is 4711, 52 is `exit_status`.
+std::string fields_after_state(int exit_status) {
+  std::string fields;
+  for (int number = 4; number <= 52; ++number) {
+    fields += " " + std::to_string(number == 22 ? 4711 : number == 52 ? exit_status : 0);
+  }
+  return fields + "\n";
+}
+
+TEST(ProcessStat, ReadsAnOrdinaryLine) {
+  const auto stat = parse_process_stat("5194 (sway) Z" + fields_after_state(1792));
+  ASSERT_TRUE(stat) << stat.error().text;
+  EXPECT_EQ(stat->pid, 5194);
+  EXPECT_EQ(stat->command, "sway");
+  EXPECT_EQ(stat->state, 'Z');
+  EXPECT_EQ(stat->start_time_ticks, 4711U);
+  EXPECT_EQ(stat->exit_status, 1792);
+}
+
+TEST(ProcessStat, IsNotFooledByTheNameOfAProcess) {
+  for (const std::string name : {"a b", ") R 1 2", "((", "))", "x) T (y", ""}) {
+    const auto stat = parse_process_stat("7 (" + name + ") S" + fields_after_state(0));
+    ASSERT_TRUE(stat) << name << ": " << stat.error().text;
+    EXPECT_EQ(stat->command, name);
+    EXPECT_EQ(stat->state, 'S') << name;
+    EXPECT_EQ(stat->start_time_ticks, 4711U) << name;
+  }
+}
+
+TEST(ProcessStat, TakesEveryTruncationAsAnError) {
+  const std::string line = "7 (a) b) S" + fields_after_state(0);
+  const std::size_t start_time = line.find(" 4711");
+  for (std::size_t length = 0; length < start_time + 2; ++length) {
+    EXPECT_FALSE(parse_process_stat(line.substr(0, length))) << length;
+  }
+  // An older kernel's shorter line is none: it only lacks the exit status.
+  const auto shorter = parse_process_stat(line.substr(0, start_time + 5));
+  ASSERT_TRUE(shorter);
+  EXPECT_FALSE(shorter->exit_status);
+}
+
+TEST(ProcessStat, SaysThatThereIsNoSuchProcess) {
+  const pid_t child = ::fork();
+  if (child == 0) ::_exit(0);
+  ::waitpid(child, nullptr, 0);
+  const auto stat = read_process_stat(child);
+  ASSERT_FALSE(stat);
+  EXPECT_EQ(stat.error().status, Status::kNotFound);
+}
+
+TEST(Peer, IsTheProcessBehindTheSocket) {
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends.data()), 0);
+  const FileDescriptor a(ends[0]);
+  const FileDescriptor b(ends[1]);
+  const auto peer = identify_peer(a.get());
+  ASSERT_TRUE(peer);
+  EXPECT_EQ(peer->pid, ::getpid());
+  EXPECT_EQ(peer->uid, ::geteuid());
+  EXPECT_EQ(peer->start_time_ticks, read_process_stat(::getpid())->start_time_ticks);
+  EXPECT_THAT(peer->executable, HasSubstr("test_agent_process"));
+}
+
+TEST(Peer, IsNotALaterProcessWithTheSamePid) {
+  Peer peer;
+  peer.pid = ::getpid();
+  peer.start_time_ticks = read_process_stat(::getpid())->start_time_ticks;
+  EXPECT_TRUE(open_pidfd(peer));
+  ++peer.start_time_ticks;
+  const auto other = open_pidfd(peer);
+  ASSERT_FALSE(other);
+  EXPECT_EQ(other.error().status, Status::kNotFound);
+}
+
+TEST(Peer, NamesTheProgramNotItsWrapping) {
+  EXPECT_EQ(executable_name("/usr/bin/sway"), "sway");
+  EXPECT_EQ(executable_name("/nix/store/x-sway/bin/.sway-wrapped"), "sway");
+  EXPECT_EQ(executable_name("/usr/bin/weston (deleted)"), "weston");
+  EXPECT_EQ(executable_name(""), "");
+}
+
+// A child that runs `body`; killed and reaped at the end of the test if that has not happened before.
+class Child {
+ public:
+  explicit Child(const std::function<void()>& body) : pid_(::fork()) {
+    if (pid_ != 0) return;
+    body();
+    ::_exit(0);
+  }
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
+  ~Child() {
+    if (pid_ <= 0) return;
+    ::kill(pid_, SIGKILL);
+    reap();
+  }
+  pid_t pid() const { return pid_; }
+  Peer peer() const {
+    Peer peer;
+    peer.pid = pid_;
+    peer.uid = ::geteuid();
+    peer.start_time_ticks = read_process_stat(pid_)->start_time_ticks;
+    return peer;
+  }
+  void reap() {
+    ::waitpid(pid_, nullptr, 0);
+    pid_ = 0;
+  }
+  // Waits for a change that waitid() knows (WSTOPPED, WEXITED) and leaves the child waitable.
+  void wait_for(int what) const {
+    siginfo_t info{};
+    ::waitid(P_PID, static_cast<id_t>(pid_), &info, what | WNOWAIT);
+  }
+
+ private:
+  pid_t pid_;
+};
+
+void wait_for_ever() {
+  for (;;) ::pause();
+}
+
+std::optional<ProcessEnd> wait_for_end(ProcessWatch& watch) {
+  const Instant give_up = monotonic_now() + std::chrono::seconds(10);
+  for (Instant now = monotonic_now(); now < give_up; now = monotonic_now()) {
+    if (auto end = watch.service(now)) return end;
+    std::vector<pollfd> fds;
+    watch.poll_fds(fds);
+    const Instant next = std::min(watch.next_deadline(), now + std::chrono::seconds(1));
+    ::poll(fds.data(), fds.size(), static_cast<int>(to_ms(next - now)) + 1);
+  }
+  return std::nullopt;
+}
+
+TEST(ProcessWatch, TellsTheSignalOfAZombie) {
+  Child child(wait_for_ever);
+  auto watch = ProcessWatch::open(child.peer());
+  ASSERT_TRUE(watch);
+  EXPECT_FALSE(watch->service(monotonic_now()));
+  ::kill(child.pid(), SIGTERM);
+  const auto end = wait_for_end(*watch);
+  ASSERT_TRUE(end);
+  EXPECT_EQ(end->signal, SIGTERM);
+  EXPECT_FALSE(end->code);
+}
+
+TEST(ProcessWatch, TellsTheExitCodeOfAZombie) {
+  Child child([] { ::_exit(7); });
+  auto watch = ProcessWatch::open(child.peer());
+  ASSERT_TRUE(watch);
+  const auto end = wait_for_end(*watch);
+  ASSERT_TRUE(end);
+  EXPECT_EQ(end->code, 7);
+  EXPECT_FALSE(end->signal);
+}
+
+TEST(ProcessWatch, TellsHowAProcessEndedThatWasReapedBefore) {
+  Child child([] { ::_exit(3); });
+  auto watch = ProcessWatch::open(child.peer());
+  ASSERT_TRUE(watch);
+  child.reap();
+  const Instant reaped_at = monotonic_now();
+  const auto end = wait_for_end(*watch);
+  ASSERT_TRUE(end);
+  // A kernel before 6.15 keeps no exit status for pidfds: then it must say "unknown", and in time.
+  if (end->code) {
+    EXPECT_EQ(end->code, 3);
+  } else {
+    EXPECT_FALSE(end->signal);
+  }
+  EXPECT_LT(to_ms(monotonic_now() - reaped_at), 1000);
+}
+
+TEST(ProcessWatch, SeesAStoppedProcess) {
+  Child child(wait_for_ever);
+  auto watch = ProcessWatch::open(child.peer());
+  ASSERT_TRUE(watch);
+  EXPECT_FALSE(watch->look().stopped);
+  ::kill(child.pid(), SIGSTOP);
+  child.wait_for(WSTOPPED);
+  EXPECT_TRUE(watch->look().stopped);
+  EXPECT_EQ(watch->look().cause, "stopped");
+  EXPECT_FALSE(watch->service(monotonic_now()));
+}
+
+TEST(ProcessWatch, DescribesEveryKindOfEnd) {
+  EXPECT_EQ(describe_end(end_from_wait_status(9)), "killed by signal 9 (SIGKILL)");
+  EXPECT_EQ(describe_end(end_from_wait_status(0x80 | 11)), "killed by signal 11 (SIGSEGV)");  // with a core dump
+  EXPECT_EQ(describe_end(end_from_wait_status(15 << 8)), "exited with code 15");
+  EXPECT_EQ(describe_end(ProcessEnd{}), "ended, and the kernel did not tell how");
+}
+
+TEST(VersionQuery, FindsTheVersionInWhatProgramsPrint) {
+  EXPECT_EQ(version_in_text("sway version 1.7\n"), "1.7");
+  EXPECT_EQ(version_in_text("weston 10.0.1\n"), "10.0.1");
+  EXPECT_EQ(version_in_text("Phoc 0.24.0 - Phone compositor"), "0.24.0");
+  EXPECT_EQ(version_in_text("Cage version 0.1.4"), "0.1.4");
+  EXPECT_EQ(version_in_text("0.7.4"), "0.7.4");
+  EXPECT_EQ(version_in_text("thing v2.1, built 2024."), "2.1");
+  EXPECT_EQ(version_in_text("sway version 1.8-dev-1a2b3c (Jan  1 2023)"), "1.8-dev-1a2b3c");
+  EXPECT_EQ(version_in_text("x11 usage: 3 things"), "");
+  EXPECT_EQ(version_in_text(""), "");
+  EXPECT_EQ(version_in_text(std::string(100, '1') + ".2"), "");
+}
+
+// This process as a peer. Its executable is run again under the name of `behaviour`, see main().
+Peer ourselves(const std::string& behaviour) {
+  Peer peer;
+  peer.pid = ::getpid();
+  peer.uid = ::geteuid();
+  peer.executable = "/somewhere/" + behaviour;
+  return peer;
+}
+
+std::optional<std::string> wait_for_version(VersionQuery& query) {
+  const Instant give_up = monotonic_now() + std::chrono::seconds(20);
+  for (Instant now = monotonic_now(); now < give_up; now = monotonic_now()) {
+    if (auto version = query.service(now)) return version;
+    std::vector<pollfd> fds;
+    query.poll_fds(fds);
+    ::poll(fds.data(), fds.size(), static_cast<int>(to_ms(std::min(query.next_deadline(), give_up) - now)) + 1);
+  }
+  return std::nullopt;
+}
+
+TEST(VersionQuery, RunsTheExecutableBehindThePeer) {
+  auto query = VersionQuery::start(ourselves("shows"), monotonic_now());
+  ASSERT_TRUE(query) << query.error().text;
+  EXPECT_EQ(wait_for_version(*query), "4.5.6");
+}
+
+TEST(VersionQuery, AsksCageInCagesWay) {
+  auto query = VersionQuery::start(ourselves("cage"), monotonic_now());
+  ASSERT_TRUE(query) << query.error().text;
+  EXPECT_EQ(wait_for_version(*query), "0.1.4");
+}
+
+TEST(VersionQuery, KillsAProgramThatDoesNotEndByTheDeadline) {
+  const Instant begun = monotonic_now();
+  auto query = VersionQuery::start(ourselves("hangs"), begun);
+  ASSERT_TRUE(query) << query.error().text;
+  EXPECT_FALSE(query->service(begun + VersionQuery::kTimeout - Duration(1)));
+  EXPECT_FALSE(query->service(begun + VersionQuery::kTimeout));  // this kills it
+  EXPECT_EQ(wait_for_version(*query), "");
+  EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1) << "a child was left behind";
+}
+
+TEST(VersionQuery, CutsOffAProgramThatFloods) {
+  const Instant begun = monotonic_now();
+  auto query = VersionQuery::start(ourselves("floods"), begun);
+  ASSERT_TRUE(query) << query.error().text;
+  EXPECT_EQ(wait_for_version(*query), "");
+  EXPECT_LT(to_ms(monotonic_now() - begun), 1900) << "only the deadline ended it";
+}
+
+TEST(VersionQuery, LeavesNothingRunningWhenItIsGivenUp) {
+  { auto query = VersionQuery::start(ourselves("hangs"), monotonic_now()); }
+  EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1) << "a child was left behind";
+}
+
+TEST(VersionQuery, DoesNotRunWhatOthersThanRootMayWrite) {
+  const test::TempDir dir;
+  const std::filesystem::path copy = dir.path() / "copy";
+  std::filesystem::copy_file("/proc/self/exe", copy);
+  ASSERT_EQ(::chmod(copy.c_str(), 0775), 0);
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
+  const Child child([&] { ::execl(copy.c_str(), "hangs", "--version", nullptr); });
+  ::close(ends[1]);
+  char byte = 0;
+  EXPECT_EQ(::read(ends[0], &byte, 1), 0);  // the exec closed the other end
+  ::close(ends[0]);
+
+  Peer peer = child.peer();
+  EXPECT_TRUE(VersionQuery::start(peer, monotonic_now())) << "it is our own user's";
+  ++peer.uid;
+  const auto query = VersionQuery::start(peer, monotonic_now());
+  ASSERT_FALSE(query);
+  EXPECT_EQ(query.error().status, Status::kForbidden);
+}
+
+}  // namespace
+}  // namespace compositord::agent
+
+// Run by a VersionQuery, this program behaves as its name says.
+int main(int argc, char** argv) {
+  const std::string name = argv[0];
+  const std::string option = argc > 1 ? argv[1] : "";
+  if (name == "shows" && option == "--version") return std::puts("shows version 4.5.6") < 0 ? 1 : 0;
+  if (name == "cage" && option == "-v") return std::puts("Cage version 0.1.4") < 0 ? 1 : 0;
+  while (name == "floods" && std::puts("no version in here") >= 0) continue;
+  while (name == "hangs") ::pause();
+  ::testing::InitGoogleTest(&argc, argv);
+  return RUN_ALL_TESTS();
+}
