@@ -169,7 +169,11 @@ void AgentCore::on(input::Tick&, Instant now, Outputs& out) {
   out.look_at_process |= actions.look_at_process;
   commands_.tick(now, out);
   session_.tick(now, out);
-  if (session_.online() && now >= next_refresh_) status_report_.wanted = true;
+  if (session_.online() && now >= next_refresh_) {
+    status_report_.wanted = true;
+    // Also when it can't be sent yet: a deadline that stays in the past would make the loop spin.
+    next_refresh_ = now + config_.status_refresh;
+  }
 }
 
 void AgentCore::report(Instant now, Outputs& out) {

@@ -46,7 +46,7 @@ class Feed {
   Limits limits_;
   Counters& counters_;
   std::array<std::uint64_t, kFeedKindNames.size()> seq_{};
-  std::set<std::string> json_prefixes_;  // what is subscribed to below json/
+  std::set<std::string> json_prefixes_;  // what is subscribed to at or below json/; "" alone asks for no twins
 };
 
 }  // namespace compositord::broker

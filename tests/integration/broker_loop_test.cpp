@@ -62,9 +62,7 @@ class RunningBroker {
 
 class Peer {
  public:
-  explicit Peer(RunningBroker& broker) : dealer_(broker.context(), {}) {
-    EXPECT_TRUE(dealer_.connect(broker.bus()));
-  }
+  explicit Peer(RunningBroker& broker) : dealer_(broker.context(), {}) { EXPECT_TRUE(dealer_.connect(broker.bus())); }
 
   void send(const wire::Frames& frames) {
     const Instant deadline = monotonic_now() + kPatience;

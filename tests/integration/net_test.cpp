@@ -169,9 +169,8 @@ TEST_P(DisconnectOf, IsToldWithTheConnectionThatMessagesNamed) {
     return disconnected >= 0;
   }));
   EXPECT_EQ(disconnected, received.connection);
-  EXPECT_TRUE(eventually(router.handle(), [&] {
-    return router.send(received.peer, {"are you there?"}) == SendOutcome::kUnreachable;
-  }));
+  EXPECT_TRUE(eventually(router.handle(),
+                         [&] { return router.send(received.peer, {"are you there?"}) == SendOutcome::kUnreachable; }));
 }
 
 INSTANTIATE_TEST_SUITE_P(Transports, DisconnectOf, testing::Values("tcp", "ipc"),

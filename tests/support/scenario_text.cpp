@@ -1,0 +1,121 @@
+#include "tests/support/scenario_text.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "common/msg/envelope.h"
+#include "common/wire/mdp_codec.h"
+
+namespace compositord::testing {
+
+namespace {
+
+constexpr std::size_t kTextMax = 600;
+
+std::string shorten(std::string text) {
+  if (text.size() <= kTextMax) return text;
+  return text.substr(0, kTextMax) + fmt::format("… ({} bytes)", text.size());
+}
+
+std::string text_of_frame(const std::string& frame) {
+  const auto printable = [](char c) { return c >= 0x20 && c < 0x7f; };
+  if (frame.size() > 200) return fmt::format("<{} bytes>", frame.size());
+  if (std::all_of(frame.begin(), frame.end(), printable)) return "\"" + frame + "\"";
+  std::string hex;
+  for (const char c : frame) hex += fmt::format("{:02x}", static_cast<unsigned char>(c));
+  return hex;
+}
+
+std::string text_of_body(const wire::Frames& body) {
+  const Result<msg::Reply> reply = msg::looks_like_call(body) ? msg::parse_reply(body) : fail(Status::kMalformed, {});
+  if (!reply) return text_of_frames(body);
+  std::string text = fmt::format("{} #{}", reply->header.status, msg::encode_json(reply->header.id));
+  if (reply->encoding == msg::Encoding::kJson) text += " json";
+  if (reply->header.error) text += " \"" + *reply->header.error + "\"";
+  if (reply->header.age_ms) text += fmt::format(" age_ms={}", *reply->header.age_ms);
+  if (!reply->result.if_map()->empty()) text += " " + msg::encode_json(reply->result);
+  return shorten(text);
+}
+
+std::string string_at(const msg::Value& value, std::string_view key) {
+  const msg::Value* found = value.find(key);
+  if (found == nullptr) return "?";
+  return found->is_string() ? *found->if_string() : msg::encode_json(*found);
+}
+
+std::string text_of_status(const msg::Value& status) {
+  std::string text = string_at(status, "verdict") + " " + string_at(status, "summary");
+  for (const char* fact : {"link", "process", "progress"}) {
+    if (const msg::Value* found = status.find(fact)) text += fmt::format(" {}={}", fact, string_at(*found, "state"));
+  }
+  if (const std::string layer = string_at(status, "layer"); !layer.empty()) {
+    text += fmt::format(" layer={} \"{}\"", layer, string_at(status, "reason"));
+  }
+  return text;
+}
+
+std::string text_of_payload(std::string_view kind, const msg::Value& payload) {
+  if (kind == "status") return text_of_status(payload);
+  if (kind == "alert") {
+    return fmt::format("{} {} {} \"{}\" since={} at={}", string_at(payload, "state"), string_at(payload, "severity"),
+                       string_at(payload, "layer"), string_at(payload, "text"), string_at(payload, "since"),
+                       string_at(payload, "at"));
+  }
+  if (kind == "output") return string_at(payload, "state");
+  return msg::encode_json(payload);
+}
+
+struct SendNamer {
+  std::string operator()(const wire::mdp::ClientReply& m) const {
+    return fmt::format("{} {} {}", m.final ? "FINAL" : "PARTIAL", m.service, text_of_body(m.body));
+  }
+  std::string operator()(const wire::mdp::WorkerRequest& m) const {
+    const auto token = static_cast<unsigned>(static_cast<unsigned char>(m.client_address.back()));
+    return fmt::format("REQUEST [{}] {}", token, text_of_frames(m.body));
+  }
+  std::string operator()(const wire::mdp::Heartbeat&) const { return "HEARTBEAT"; }
+  std::string operator()(const wire::mdp::Disconnect&) const { return "DISCONNECT"; }
+};
+
+}  // namespace
+
+std::string text_of_frames(const wire::Frames& frames) {
+  std::string text;
+  for (const wire::Frame& frame : frames) text += (text.empty() ? "" : " ") + text_of_frame(frame);
+  return text.empty() ? "(no frames)" : text;
+}
+
+std::string command_of(const broker::Send& send) {
+  const auto parsed = wire::parse_from_broker(wire::Frames(send.frames));
+  return parsed ? std::string(wire::command_name(parsed->message)) : "?";
+}
+
+std::string text_of(const broker::Send& send) {
+  const std::string peer = send.peer.value() + " < ";
+  const auto parsed = wire::parse_from_broker(wire::Frames(send.frames));
+  if (!parsed) return peer + "? " + text_of_frames(send.frames);
+  std::string dialect;
+  if (parsed->dialect.version == wire::MdpVersion::k01) dialect += "0.1 ";
+  if (parsed->dialect.delimiter) dialect += "'' ";
+  return peer + dialect + std::visit(SendNamer{}, parsed->message);
+}
+
+std::string text_of(const wire::Frames& published) {
+  if (published.size() != 3) return "publish " + text_of_frames(published);
+  const std::string& topic = published[0];
+  const bool json = topic.starts_with("json/");
+  const Result<msg::Value> header = json ? msg::decode_json(published[1]) : msg::decode_msgpack(published[1]);
+  const Result<msg::Value> payload = json ? msg::decode_json(published[2]) : msg::decode_msgpack(published[2]);
+  if (!header || !payload) return "publish " + text_of_frames(published);
+  return fmt::format("publish {} seq={} {}", topic, string_at(*header, "seq"),
+                     shorten(text_of_payload(string_at(*header, "kind"), *payload)));
+}
+
+std::string text_of(const broker::StoreWrite& write) {
+  return fmt::format("store {} {} revision={} manifest={} bytes", write.commit_id, write.record.id,
+                     write.record.revision, write.record.manifest.size());
+}
+
+}  // namespace compositord::testing

@@ -1,0 +1,308 @@
+// The agent as its broker and its compositor see it: session, reports and commands, in virtual time.
+
+#include "agent/core/agent_core.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/wire/mdp_codec.h"
+
+namespace compositord::agent {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using testing::ElementsAre;
+namespace event = driver_event;
+namespace mdp = wire::mdp;
+
+constexpr wire::Dialect kDialect{wire::MdpVersion::k02, false};
+
+AgentConfig make_config() {
+  AgentConfig config;
+  config.id = msg::CompositorId("wall/0");
+  config.software = {"compositor-agent", "0.1.0"};
+  return config;
+}
+
+msg::Manifest sway() {
+  msg::Manifest manifest;
+  manifest.name = "sway";
+  manifest.display = "wayland-1";
+  manifest.commands = {{"output.mode", true, ""}, {"output.power", false, "no such protocol"}};
+  return manifest;
+}
+
+class AgentCoreTest : public testing::Test {
+ protected:
+  void step(Input input) {
+    Outputs out;
+    core_.step(now_, std::move(input), out);
+    ASSERT_TRUE(core_.check_invariants());
+    for (wire::Frames& frames : out.sends) sends_.push_back(std::move(frames));
+    for (Execute& execute : out.executes) executes_.push_back(std::move(execute));
+    new_sockets_ += out.new_socket ? 1 : 0;
+    finished_ = out.finished;
+    if (out.start_probe && answers_probes_) step(input::FromDriver{event::ProbeAnswered{}});
+  }
+  void pass(Duration duration, bool broker_alive = true) {
+    const Instant end = now_ + duration;
+    Instant heartbeat = now_ + seconds(1);
+    while (std::min(core_.next_deadline(), broker_alive ? heartbeat : kNever) <= end) {
+      now_ = std::max(now_, std::min(core_.next_deadline(), broker_alive ? heartbeat : kNever));
+      if (broker_alive && now_ >= heartbeat) {
+        from_broker(mdp::Heartbeat{});
+        heartbeat = heartbeat + seconds(1);
+      }
+      step(input::Tick{});
+      ASSERT_GT(core_.next_deadline(), now_) << "a deadline that is due again at once";
+    }
+    now_ = end;
+  }
+  template <class Message>
+  void from_broker(Message message) {
+    step(input::Received{serialize(kDialect, std::move(message))});
+  }
+  // Answers the last call that the agent made.
+  void answer(Status status, msg::Value result = msg::Value::map()) {
+    msg::Reply reply;
+    reply.header.id = last_call_id_;
+    reply.header.status = to_number(status);
+    reply.result = std::move(result);
+    from_broker(mdp::ClientReply{true, "bus.agent", msg::serialize_reply(reply)});
+  }
+  // What the agent has sent since the last call, as "register", "status", "READY", "HEARTBEAT", "FINAL 404".
+  std::vector<std::string> sent() {
+    std::vector<std::string> names;
+    for (const wire::Frames& frames : std::exchange(sends_, {})) {
+      const auto parsed = wire::parse_at_broker(wire::Frames(frames));
+      std::string name(wire::command_name(parsed->message));
+      if (const auto* request = std::get_if<mdp::ClientRequest>(&parsed->message)) {
+        const msg::Call call = msg::parse_call(request->body).value();
+        last_call_id_ = call.header.id;
+        last_params_ = call.params;
+        name = call.header.method;
+      }
+      if (const auto* reply = std::get_if<mdp::WorkerReply>(&parsed->message)) {
+        name += " " + std::to_string(msg::parse_reply(reply->body).value().header.status);
+      }
+      names.push_back(std::move(name));
+    }
+    return names;
+  }
+  void go_online() {
+    step(input::BusConnected{});
+    EXPECT_THAT(sent(), ElementsAre("register"));
+    answer(Status::kDone,
+           msg::Value::map({{"epoch", 1}, {"session", 1}, {"heartbeat_ms", 1000}, {"liveness", 3}, {"credit", 8}}));
+    EXPECT_EQ(core_.session_state(), SessionState::kOnline);
+  }
+  void start_compositor() {
+    step(input::DriverStarted{});
+    step(input::FromDriver{event::Described{sway()}});
+  }
+  void go_online_with_compositor() {
+    start_compositor();
+    go_online();
+    EXPECT_THAT(sent(), ElementsAre("READY", "manifest.put", "status"));
+    answer(Status::kDone);
+    sends_.clear();
+  }
+  void request(const char* method, std::optional<std::int64_t> deadline_ms = {}) {
+    msg::Call call;
+    call.header.id = 7;
+    call.header.method = method;
+    call.header.deadline_ms = deadline_ms;
+    from_broker(mdp::WorkerRequest{"client", msg::serialize_call(call)});
+  }
+
+  AgentCore core_{make_config(), 7, Instant()};
+  Instant now_;
+  std::vector<wire::Frames> sends_;
+  std::vector<Execute> executes_;
+  msg::Value last_call_id_;
+  msg::Value last_params_;
+  int new_sockets_ = 0;
+  bool finished_ = false;
+  bool answers_probes_ = true;
+};
+
+TEST_F(AgentCoreTest, RegistersThenSaysReadyThenSendsWhatItKnows) {
+  start_compositor();
+  go_online();
+  EXPECT_THAT(sent(), ElementsAre("READY", "manifest.put", "status"));
+  EXPECT_EQ(*last_params_.find("progress")->find("state"), msg::Value("ok"));
+}
+
+TEST_F(AgentCoreTest, WithoutACompositorItReportsSoAfterTheFirstLook) {
+  go_online();
+  EXPECT_THAT(sent(), ElementsAre("READY"));
+  pass(milliseconds(990));
+  EXPECT_THAT(sent(), ElementsAre());
+  pass(milliseconds(20));
+  EXPECT_THAT(sent(), ElementsAre("HEARTBEAT", "status"));
+}
+
+TEST_F(AgentCoreTest, HeartbeatsAtTheAgreedIntervalWhileTheCompositorIsStuck) {
+  go_online_with_compositor();
+  answers_probes_ = false;
+  pass(seconds(5));
+  const std::vector<std::string> names = sent();
+  EXPECT_EQ(std::count(names.begin(), names.end(), "HEARTBEAT"), 5);
+  EXPECT_EQ(core_.session_state(), SessionState::kOnline);
+}
+
+TEST_F(AgentCoreTest, ASilentBrokerIsLeftAfterItsLivenessAndComesBackOnANewSocket) {
+  go_online_with_compositor();
+  pass(milliseconds(2'990), false);
+  EXPECT_EQ(core_.session_state(), SessionState::kOnline);
+  pass(milliseconds(20), false);
+  EXPECT_EQ(core_.session_state(), SessionState::kBackingOff);
+  EXPECT_EQ(new_sockets_, 0);
+  pass(milliseconds(150), false);
+  EXPECT_EQ(core_.session_state(), SessionState::kConnecting);
+  EXPECT_EQ(new_sockets_, 1);
+}
+
+TEST_F(AgentCoreTest, RefusedAgainAndAgainItBacksOffToTheMaximumAndNoFurther) {
+  const AgentConfig config = make_config();
+  Duration longest{};
+  for (int i = 0; i < 12; ++i) {
+    step(input::BusConnected{});
+    sent();
+    answer(Status::kLimit);
+    ASSERT_EQ(core_.session_state(), SessionState::kBackingOff);
+    const Duration wait = core_.next_deadline() - now_;
+    EXPECT_GE(wait, config.backoff_min / 2);
+    longest = std::max(longest, wait);
+    pass(wait, false);
+    ASSERT_EQ(core_.session_state(), SessionState::kConnecting);
+  }
+  EXPECT_EQ(new_sockets_, 12);
+  EXPECT_GE(longest, config.backoff_max / 2);
+  EXPECT_LE(longest, config.backoff_max + config.backoff_max / 2);
+}
+
+TEST_F(AgentCoreTest, AnAnswerOfAnEarlierSessionIsIgnored) {
+  step(input::BusConnected{});
+  sent();
+  const msg::Value old_id = last_call_id_;
+  from_broker(mdp::Disconnect{});
+  pass(milliseconds(200), false);
+  step(input::BusConnected{});
+  sent();
+  last_call_id_ = old_id;
+  answer(Status::kDone,
+         msg::Value::map({{"epoch", 1}, {"session", 1}, {"heartbeat_ms", 1000}, {"liveness", 3}, {"credit", 8}}));
+  EXPECT_EQ(core_.session_state(), SessionState::kRegistering);
+}
+
+TEST_F(AgentCoreTest, StopSaysLeaveAndEndsWithTheAnswerOrWithoutIt) {
+  go_online_with_compositor();
+  step(input::Stop{});
+  EXPECT_THAT(sent(), ElementsAre("leave"));
+  EXPECT_FALSE(finished_);
+  pass(milliseconds(500), false);
+  EXPECT_TRUE(finished_);
+}
+
+TEST_F(AgentCoreTest, ACommandEndsOnceWithWhatTheDriverSays) {
+  go_online_with_compositor();
+  request("output.mode");
+  ASSERT_EQ(executes_.size(), 1U);
+  EXPECT_EQ(executes_[0].deadline, now_ + seconds(10));
+  step(input::FromDriver{event::CommandFinished{executes_[0].command_id, Status::kDone, "", msg::Value::map()}});
+  EXPECT_THAT(sent(), ElementsAre("FINAL 200"));
+  step(input::FromDriver{event::CommandFinished{executes_[0].command_id, Status::kDone, "", msg::Value::map()}});
+  EXPECT_THAT(sent(), ElementsAre());
+}
+
+TEST_F(AgentCoreTest, RefusesACommandThatIsUnknownOrUnsupportedOrMalformed) {
+  go_online_with_compositor();
+  request("output.paint");
+  request("output.power");
+  from_broker(mdp::WorkerRequest{"client", {"\xc1"}});
+  EXPECT_THAT(sent(), ElementsAre("FINAL 404", "FINAL 501", "FINAL 400"));
+  EXPECT_TRUE(executes_.empty());
+}
+
+TEST_F(AgentCoreTest, WithoutACompositorEveryCommandIsRefused) {
+  go_online_with_compositor();
+  step(input::FromDriver{event::Gone{{{}, 9}, "killed"}});
+  sent();
+  request("output.mode");
+  EXPECT_THAT(sent(), ElementsAre("FINAL 503"));
+}
+
+TEST_F(AgentCoreTest, ACommandEndsAtItsDeadlineOrWithItsCompositor) {
+  go_online_with_compositor();
+  request("output.mode", 100);
+  request("output.mode", 5'000);
+  pass(milliseconds(100));
+  EXPECT_THAT(sent(), ElementsAre("FINAL 504"));
+  step(input::FromDriver{event::Gone{{{}, 9}, "killed"}});
+  EXPECT_EQ(sent().at(0), "FINAL 410");
+}
+
+TEST_F(AgentCoreTest, NoDeadlineThatAPeerNamesIsTooLong) {
+  go_online_with_compositor();
+  request("output.mode", std::numeric_limits<std::int64_t>::max());
+  ASSERT_EQ(executes_.size(), 1U);
+  EXPECT_EQ(executes_[0].deadline, now_ + std::chrono::hours(1));
+}
+
+TEST_F(AgentCoreTest, TooManyCommandsAtOnceAreRefused) {
+  go_online_with_compositor();
+  for (std::size_t i = 0; i < make_config().commands_max; ++i) request("output.mode");
+  EXPECT_THAT(sent(), ElementsAre());
+  request("output.mode");
+  EXPECT_THAT(sent(), ElementsAre("FINAL 429"));
+}
+
+TEST_F(AgentCoreTest, CommandsOfALostSessionAreNotAnsweredInTheNext) {
+  go_online_with_compositor();
+  request("output.mode", 60'000);
+  pass(milliseconds(3'100), false);  // the broker has gone silent: no DISCONNECT, no closed connection
+  ASSERT_NE(core_.session_state(), SessionState::kOnline);
+  sends_.clear();
+  step(input::FromDriver{event::CommandFinished{executes_.at(0).command_id, Status::kDone, "", msg::Value::map()}});
+  EXPECT_THAT(sent(), ElementsAre());
+}
+
+TEST_F(AgentCoreTest, ARequestOutsideASessionIsNotCarriedOut) {
+  go_online_with_compositor();
+  from_broker(mdp::Disconnect{});
+  request("output.mode");
+  EXPECT_TRUE(executes_.empty());
+}
+
+TEST_F(AgentCoreTest, AManifestThatTheBrokerCouldNotStoreIsSentAgainLater) {
+  start_compositor();
+  go_online();
+  sends_.pop_back();  // the status; the manifest's is then the last call
+  EXPECT_THAT(sent(), ElementsAre("READY", "manifest.put"));
+  answer(Status::kStore);
+  pass(seconds(29));
+  std::vector<std::string> names = sent();
+  EXPECT_EQ(std::count(names.begin(), names.end(), "manifest.put"), 0);
+  pass(seconds(2));
+  names = sent();
+  EXPECT_EQ(std::count(names.begin(), names.end(), "manifest.put"), 1);
+}
+
+TEST_F(AgentCoreTest, AnyBytesFromTheBusLeaveItRunning) {
+  go_online_with_compositor();
+  for (const wire::Frames& frames : {wire::Frames{},
+                                     {""},
+                                     {"MDPC02", "\x03", "bus.agent", "\xc1"},
+                                     {"MDPW02", "\x07"},
+                                     {"MDPC02", "\x03", "bus.agent"},
+                                     {"MDPW02", "\x02", "a"}}) {
+    step(input::Received{frames});
+  }
+  step(input::TooLarge{});
+  EXPECT_EQ(core_.session_state(), SessionState::kOnline);
+}
+
+}  // namespace
+}  // namespace compositord::agent

@@ -1,0 +1,12 @@
+# The pure parts: codecs, messages, and the tables and state machines of both cores. No sockets, no clock, no sleeping.
+compositord_test(codecs
+  SOURCES vectors_test.cpp mdp_codec_test.cpp msgpack_codec_test.cpp json_codec_test.cpp envelope_test.cpp
+          fields_test.cpp compositor_id_test.cpp support/vectors.cpp
+  LIBRARIES compositord::broker_core
+  DEFINITIONS COMPOSITORD_VECTORS_DIR="${PROJECT_SOURCE_DIR}/schemas/vectors")
+compositord_test(broker_core
+  SOURCES timer_queue_test.cpp verdict_test.cpp alert_table_test.cpp feed_test.cpp majordomo_test.cpp
+  LIBRARIES compositord::broker_core)
+compositord_test(agent_core
+  SOURCES health_test.cpp agent_core_test.cpp
+  LIBRARIES compositord::agent_core)

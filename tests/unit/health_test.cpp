@@ -1,0 +1,171 @@
+// The agent's judgement of its compositor, in virtual time.
+
+#include "agent/core/health.h"
+
+#include <gtest/gtest.h>
+
+namespace compositord::agent {
+namespace {
+
+using msg::Process;
+using msg::Progress;
+using std::chrono::milliseconds;
+
+Instant at_ms(std::int64_t ms) { return Instant() + milliseconds(ms); }
+
+class HealthTest : public testing::Test {
+ protected:
+  // Ticks at each deadline until `to_ms`, as the loop does. Unless frozen_, the compositor answers each probe at once.
+  void run(std::int64_t to_ms) {
+    while (health_.next_deadline() <= at_ms(to_ms)) {
+      const Instant now = std::max(now_, health_.next_deadline());
+      HealthActions actions;
+      health_.tick(now, actions);
+      probes_ += actions.start_probe ? 1 : 0;
+      looks_ += actions.look_at_process ? 1 : 0;
+      now_ = now;
+      ASSERT_GT(health_.next_deadline(), now) << "a deadline that is due again at once";
+      if (actions.start_probe && !frozen_) health_.probe_answered(now);
+    }
+    now_ = at_ms(to_ms);
+  }
+  void start() {
+    health_.driver_started(at_ms(0));
+    health_.described(at_ms(10));
+  }
+  msg::StatusReport report() const { return health_.report(now_, 0); }
+  Progress progress() const { return report().progress.state; }
+
+  Health health_{HealthConfig{}, at_ms(0)};
+  Instant now_;
+  int probes_ = 0;
+  int looks_ = 0;
+  bool frozen_ = false;
+};
+
+TEST_F(HealthTest, KnowsNothingBeforeThereIsACompositor) {
+  EXPECT_EQ(health_.next_deadline(), kNever);
+  EXPECT_FALSE(health_.has_compositor());
+  EXPECT_EQ(report().process.state, Process::kUnknown);
+  EXPECT_EQ(progress(), Progress::kUnknown);
+}
+
+TEST_F(HealthTest, TheFirstDescriptionAnswersTheFirstRoundTrip) {
+  health_.driver_started(at_ms(0));
+  EXPECT_EQ(report().process.state, Process::kRunning);
+  EXPECT_EQ(progress(), Progress::kUnknown);
+  EXPECT_TRUE(health_.described(at_ms(10)));
+  EXPECT_EQ(progress(), Progress::kOk);
+  EXPECT_EQ(report().progress.round_trip_ms, 10.0);
+}
+
+TEST_F(HealthTest, ASlowStarterIsWellOnceItHasDescribedItself) {
+  health_.driver_started(at_ms(0));
+  run(2'500);
+  EXPECT_EQ(progress(), Progress::kSuspect);
+  EXPECT_TRUE(health_.described(at_ms(2'500)));
+  EXPECT_EQ(progress(), Progress::kOk);
+  run(20'000);
+  EXPECT_EQ(progress(), Progress::kOk);
+}
+
+TEST_F(HealthTest, ProbesOnceInEachIntervalWhileAllIsWell) {
+  start();
+  run(10'500);
+  EXPECT_EQ(probes_, 10);
+  EXPECT_EQ(looks_, 0);
+  EXPECT_EQ(progress(), Progress::kOk);
+}
+
+// The promise of the product: suspect within 3 s of the freeze, frozen within 5 s, whenever it begins.
+TEST_F(HealthTest, AFreezeIsSuspectWithin3SecondsAndFrozenWithin5) {
+  for (std::int64_t freeze_ms = 20; freeze_ms < 2'100; freeze_ms += 130) {
+    health_ = Health(HealthConfig{}, at_ms(0));
+    now_ = at_ms(0);
+    frozen_ = false;
+    start();
+    run(freeze_ms);
+    frozen_ = true;
+    run(freeze_ms + 3'000);
+    EXPECT_EQ(progress(), Progress::kSuspect) << freeze_ms;
+    run(freeze_ms + 5'000);
+    EXPECT_EQ(progress(), Progress::kFrozen) << freeze_ms;
+  }
+}
+
+TEST_F(HealthTest, ThereIsNeverASecondProbeBeforeTheAnswerAndTheKernelIsAskedMeanwhile) {
+  start();
+  frozen_ = true;
+  run(20'000);
+  EXPECT_EQ(probes_, 1);
+  EXPECT_GE(looks_, 15);
+  EXPECT_TRUE(health_.probe_answered(at_ms(20'000)));
+  EXPECT_EQ(progress(), Progress::kOk);
+  EXPECT_FALSE(health_.probe_answered(at_ms(20'001)));  // an answer to nothing
+}
+
+TEST_F(HealthTest, ADescriptionDoesNotAnswerALaterProbe) {
+  start();
+  frozen_ = true;
+  run(4'000);
+  EXPECT_FALSE(health_.described(at_ms(4'000)));
+  EXPECT_EQ(progress(), Progress::kSuspect);
+}
+
+TEST_F(HealthTest, TheCauseOfALateProbeIsToldAndForgottenWithTheAnswer) {
+  start();
+  EXPECT_FALSE(health_.cause_seen({true, "stopped"}, at_ms(20)));  // nothing is late
+  frozen_ = true;
+  run(3'000);
+  EXPECT_TRUE(health_.cause_seen({true, "stopped"}, at_ms(3'000)));
+  EXPECT_FALSE(health_.cause_seen({true, "stopped"}, at_ms(3'100)));
+  EXPECT_EQ(report().process.state, Process::kStopped);
+  EXPECT_EQ(report().progress.cause, "stopped");
+  health_.probe_answered(at_ms(3'200));
+  EXPECT_EQ(report().process.state, Process::kRunning);
+  EXPECT_EQ(report().progress.cause, "");
+}
+
+TEST_F(HealthTest, OurOwnStallCondemnsNobody) {
+  start();
+  frozen_ = true;
+  run(1'100);  // a probe is outstanding
+  health_.stalled(milliseconds(60'000));
+  now_ = at_ms(61'100);
+  HealthActions actions;
+  EXPECT_FALSE(health_.tick(now_, actions));
+  EXPECT_EQ(progress(), Progress::kOk);
+}
+
+TEST_F(HealthTest, AnEndNamesCodeOrSignalAndLeavesOutputsUnknown) {
+  start();
+  EXPECT_TRUE(health_.outputs_changed({{"DP-1", msg::OutputState::kOn}}, at_ms(20)));
+  EXPECT_TRUE(health_.gone({{}, 9}, at_ms(50)));
+  EXPECT_EQ(report().process.state, Process::kKilled);
+  EXPECT_EQ(report().process.signal, 9);
+  EXPECT_EQ(progress(), Progress::kUnknown);
+  EXPECT_EQ(report().outputs.at(0).state, msg::OutputState::kUnknown);
+  EXPECT_EQ(health_.next_deadline(), kNever);
+  health_.driver_started(at_ms(60));
+  EXPECT_FALSE(report().process.signal.has_value());
+  EXPECT_TRUE(report().outputs.empty());
+  health_.gone({1, {}}, at_ms(70));
+  EXPECT_EQ(report().process.state, Process::kExited);
+  EXPECT_EQ(report().process.code, 1);
+}
+
+TEST_F(HealthTest, EachOutputKeepsItsSinceUntilItsStateChanges) {
+  start();
+  using msg::OutputState;
+  health_.outputs_changed({{"A", OutputState::kOn}, {"B", OutputState::kOn}}, at_ms(100));
+  EXPECT_FALSE(health_.outputs_changed({{"A", OutputState::kOn}, {"B", OutputState::kOn}}, at_ms(200)));
+  EXPECT_TRUE(health_.outputs_changed({{"A", OutputState::kOff}, {"B", OutputState::kOn}}, at_ms(300)));
+  EXPECT_EQ(report().outputs.at(0).since.ms, 300);
+  EXPECT_EQ(report().outputs.at(1).since.ms, 100);
+  EXPECT_EQ(report().outputs.at(1).observed_at.ms, 300);
+  EXPECT_TRUE(health_.outputs_changed({{"B", OutputState::kOn}}, at_ms(400)));
+  EXPECT_EQ(report().outputs.size(), 1U);
+}
+
+}  // namespace
+}  // namespace compositord::agent
