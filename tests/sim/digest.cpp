@@ -1,0 +1,22 @@
+#include "tests/sim/digest.h"
+
+#include <string>
+
+namespace compositord::sim {
+
+// FNV-1a. Source: Fowler, Noll, Vo; draft-eastlake-fnv.
+void Digest::add(std::string_view bytes) noexcept {
+  constexpr std::uint64_t kPrime = 0x100000001b3U;
+  for (const char c : bytes) value_ = (value_ ^ static_cast<unsigned char>(c)) * kPrime;
+  value_ = (value_ ^ bytes.size()) * kPrime;
+}
+
+void Digest::add(Instant at) noexcept { add(std::to_string(at.ns())); }
+
+void Digest::add(const wire::Frames& frames) noexcept {
+  for (const wire::Frame& frame : frames) add(frame);
+}
+
+void Digest::add(const LogEvent& event) { add(to_text(event)); }
+
+}  // namespace compositord::sim

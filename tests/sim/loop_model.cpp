@@ -1,0 +1,64 @@
+#include "tests/sim/loop_model.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace compositord::sim {
+
+void LoopModel::start() {
+  ++life_;
+  running_ = true;
+  paused_until_ = last_turn_ = events_.now();
+  planned_ = wake_at_ = kNever;
+  wake();
+}
+
+void LoopModel::stop() {
+  ++life_;
+  running_ = false;
+}
+
+void LoopModel::wake() {
+  if (!running_ || paused()) return;
+  if (std::exchange(in_turn_, true)) {
+    again_ = true;
+    return;
+  }
+  do {
+    again_ = false;
+    turn();
+  } while (again_ && running_);
+  in_turn_ = false;
+  if (running_) sleep();
+}
+
+void LoopModel::turn() {
+  const Instant now = events_.now();
+  const Duration lateness = now - std::max(planned_, last_turn_);
+  last_turn_ = now;
+  process_.turn(lateness > lateness_min_ ? lateness : Duration{});
+  if (running_) planned_ = process_.next_deadline();
+}
+
+void LoopModel::sleep() {
+  const Instant at = std::max(planned_, events_.now());
+  if (planned_ == kNever || at == wake_at_) return;
+  wake_at_ = at;
+  const std::uint64_t life = life_;
+  events_.at(at, [this, at, life] {
+    if (life != life_ || at != wake_at_) return;
+    wake_at_ = kNever;
+    wake();
+  });
+}
+
+void LoopModel::pause(Duration duration) {
+  if (!running_) return;
+  paused_until_ = std::max(paused_until_, events_.now() + duration);
+  const std::uint64_t life = life_;
+  events_.at(paused_until_, [this, life] {
+    if (life == life_) wake();
+  });
+}
+
+}  // namespace compositord::sim

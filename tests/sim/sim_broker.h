@@ -1,0 +1,77 @@
+#pragma once
+// The broker's process: a real BrokerCore, a store that takes its time and may fail, and the ends of all connections. It can be
+// killed at any moment; the next one begins with what the store had committed.
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+
+#include "broker/core/broker_core.h"
+#include "common/base/random.h"
+#include "tests/sim/digest.h"
+#include "tests/sim/failures.h"
+#include "tests/sim/link.h"
+#include "tests/sim/loop_model.h"
+
+namespace compositord::sim {
+
+class SimBroker {
+ public:
+  // `published` sees every message of the feed.
+  SimBroker(EventQueue& events, std::uint64_t seed, Digest& digest, Failures& failures,
+            std::function<void(const wire::Frames&)> published);
+  SimBroker(const SimBroker&) = delete;
+  SimBroker& operator=(const SimBroker&) = delete;
+  void add_link(Link& link) { links_.push_back(&link); }
+
+  void start();
+  // Told: the kernel closes its connections. Not told: the machine lost its power.
+  void stop(bool told);
+  bool up() const noexcept { return core_ != nullptr; }
+  std::uint64_t epoch() const noexcept { return epoch_; }
+  const broker::BrokerCore& core() const noexcept { return *core_; }
+
+  // The ends of the connections.
+  void opened(const wire::RoutingId& id, Link& link);
+  void closed(const wire::RoutingId& id);
+  void receive(const wire::RoutingId& id, wire::Frames frames);
+
+  // Faults.
+  void pause(Duration duration) { loop_.pause(duration); }
+  void set_calendar(std::int64_t unix_ms_at_origin);
+  void set_store_failing(bool failing) noexcept { store_failing_ = failing; }
+  void report_close_in_error(const wire::RoutingId& id);
+
+  // Asks at once, beside the network.
+  msg::Value ask(const std::string& service, const std::string& method, msg::Value params);
+
+ private:
+  void push(broker::Input input);
+  void turn(Duration lateness);
+  void step(broker::Input input);
+  void apply_outputs();
+  void commit(broker::StoreWrite write);
+
+  EventQueue& events_;
+  Random random_;
+  Digest& digest_;
+  Failures& failures_;
+  std::function<void(const wire::Frames&)> published_;
+  std::vector<Link*> links_;
+  LoopModel loop_;
+  std::unique_ptr<broker::BrokerCore> core_;
+  broker::Outputs out_;
+  std::deque<broker::Input> pending_;
+  std::map<wire::RoutingId, Link*> connections_;
+  // The store: what would be there after a power cut.
+  std::map<std::string, broker::CompositorRecord> stored_;
+  Instant last_commit_at_;
+  bool store_failing_ = false;
+  std::uint64_t epoch_ = 0;
+  std::int64_t unix_ms_at_origin_ = 1'700'000'000'000;
+  std::optional<wire::Frames> answer_;
+};
+
+}  // namespace compositord::sim

@@ -1,0 +1,168 @@
+#include "tests/sim/simulation.h"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+namespace compositord::sim {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr std::array<Duration, 3> kHeartbeats{milliseconds(500), seconds(1), seconds(2)};
+constexpr Duration kStartUp = seconds(10);
+// A fault has ended after this time at the latest; then some seconds for every agent to come back, and to see what is broken.
+constexpr Duration kFaultMax = seconds(15);
+// Two heartbeat intervals, the longest back-off with its jitter, and the network's ways.
+constexpr Duration kComeBack = seconds(2 * 2) + milliseconds(7'500) + seconds(1);
+constexpr Duration kSettle = seconds(8);
+
+}  // namespace
+
+Simulation::Simulation(const SimulationConfig& config)
+    : config_(config),
+      random_(config.seed),
+      failures_(events_),
+      promises_(events_, failures_),
+      feed_(failures_, [this](const msg::Status& status) { on_status(status); }),
+      broker_(events_, random_.next(), digest_, failures_,
+              [this](const wire::Frames& frames) { feed_.published(frames); }) {
+  std::vector<std::string> ids;
+  for (std::size_t i = 0; i < config.agents; ++i) {
+    ids.push_back(fmt::format("host{}/wayland-{}", i, i % 3));
+    Watched watched;
+    watched.agent = std::make_unique<SimAgent>(events_, random_.next(), broker_, digest_, failures_, ids.back(),
+                                               kHeartbeats[i % kHeartbeats.size()]);
+    broker_.add_link(watched.agent->link());
+    index_[ids.back()] = i;
+    watched_.push_back(std::move(watched));
+  }
+  for (std::size_t i = 0; i < config.clients; ++i) {
+    clients_.push_back(std::make_unique<SimClient>(events_, random_.next(), broker_, failures_,
+                                                   fmt::format("client{}", i), ids));
+    broker_.add_link(clients_.back()->link());
+  }
+}
+
+void Simulation::run() {
+  const Instant start = events_.now();
+  const Instant end = start + config_.length;
+  const Instant quiet = end - kComeBack - kSettle - seconds(12);  // the longest deadline of a call, and a little
+  faults_end_ = quiet - kFaultMax;
+  disturb_all(kStartUp);
+  events_.after(span(0, 500), [this] { broker_.start(); });
+  for (Watched& watched : watched_) {
+    SimAgent& agent = *watched.agent;
+    events_.after(span(0, 2'000), [&agent] { agent.start(); });
+    events_.after(span(0, 2'000), [&agent] { agent.compositor().start(); });
+  }
+  for (auto& client : clients_) client->start();
+  if (config_.faults) {
+    events_.after(kStartUp + seconds(2), [this] { next_fault(); });
+    // The last thing that happens, so that the way back is measured from its end.
+    events_.at(quiet - seconds(9), [this] { random_.chance(1, 2) ? partition_site(seconds(9)) : restart_broker(); });
+    events_.at(quiet, [this] { leave_some_broken(); });
+  }
+  events_.at(quiet + kComeBack, [this] { check_online(); });
+  events_.at(quiet + kComeBack + kSettle, [this] {
+    check_truth();
+    for (auto& client : clients_) client->stop_asking();
+  });
+  events_.run_until(end, failures_.any());
+  if (failures_.any()) return;
+  for (auto& client : clients_) client->check_all_ended();
+}
+
+std::map<int, std::uint64_t> Simulation::ends() const {
+  std::map<int, std::uint64_t> sum;
+  for (const auto& client : clients_) {
+    for (const auto& entry : client->ends()) sum[entry.first] += entry.second;
+  }
+  return sum;
+}
+
+// ---- while it runs
+
+void Simulation::on_status(const msg::Status& status) {
+  promises_.published(status);
+  Watched& watched = watched_[index_.at(status.id)];
+  const Instant now = events_.now();
+  if (now < watched.excused_until || now < broker_excused_until_) return;
+  if (status.link.state == msg::Link::kLost) {
+    failures_.add(status.id + " was lost, and nothing had happened to it");
+  }
+  const bool well = watched.agent->compositor().well_since() + seconds(3) < now;
+  if (status.verdict == msg::Verdict::kDown && well) {
+    failures_.add(fmt::format("{} is shown as down, and is well: {}", status.id, status.reason));
+  }
+}
+
+// ---- at the end
+
+void Simulation::leave_some_broken() {
+  failures_.note("the faults are over");
+  for (Watched& watched : watched_) {
+    disturb(watched, kComeBack);
+    SimCompositor& compositor = watched.agent->compositor();
+    if (random_.chance(1, 8)) {
+      compositor.freeze(random_.chance(1, 2));
+    } else if (random_.chance(1, 8)) {
+      random_.chance(1, 2) ? compositor.kill() : compositor.exit(1);
+    } else if (random_.chance(1, 8)) {
+      compositor.set_output(1, msg::OutputState::kOff);
+    }
+  }
+}
+
+void Simulation::check_online() {
+  for (const Watched& watched : watched_) {
+    if (!watched.agent->online()) failures_.add(watched.agent->id() + " did not come back");
+  }
+}
+
+void Simulation::check_truth() {
+  for (Watched& watched : watched_) check_truth_of(watched);
+}
+
+void Simulation::check_truth_of(Watched& watched) {
+  SimAgent& agent = *watched.agent;
+  const auto wrong = [&](const std::string& what) { failures_.add("at the end, of " + agent.id() + ": " + what); };
+  const msg::Value params = msg::Value::map({{"id", agent.id()}});
+  const Result<msg::Status> status = msg::from_value<msg::Status>(broker_.ask("bus.status", "get", params));
+  if (!status) return wrong("the broker says no status");
+  if (status->link.state != msg::Link::kConnected) wrong("its link is " + std::string(name_of(status->link.state)));
+  if (status->process.state != agent.process_truth()) {
+    wrong("its process is said to be " + std::string(name_of(status->process.state)));
+  }
+  if (status->progress.state != agent.progress_truth()) {
+    wrong("its progress is said to be " + std::string(name_of(status->progress.state)));
+  }
+  const SimCompositor& compositor = agent.compositor();
+  bool all_on = true;
+  if (compositor.running() && !compositor.frozen()) {
+    SimCompositor::Outputs said;
+    for (const msg::OutputFact& output : status->outputs) said.emplace_back(output.name, output.state);
+    if (said != compositor.outputs()) wrong("its outputs are wrong");
+    all_on = std::all_of(said.begin(), said.end(), [](const auto& o) { return o.second == msg::OutputState::kOn; });
+  }
+  const bool well = compositor.running() && !compositor.frozen() && all_on;
+  const bool down = !compositor.running() || compositor.frozen();
+  const msg::Verdict verdict = well ? msg::Verdict::kOk : down ? msg::Verdict::kDown : msg::Verdict::kDegraded;
+  if (status->verdict != verdict) {
+    wrong(fmt::format("the verdict is {} ({}), not {}", name_of(status->verdict), status->reason, name_of(verdict)));
+  }
+  if (feed_.firing(agent.id()).empty() != well) wrong("the alerts that fire are wrong");
+  const msg::Status* published = feed_.status(agent.id());
+  if (published == nullptr || published->verdict != status->verdict || published->reason != status->reason) {
+    wrong("the feed says another thing than bus.status");
+  }
+  const msg::Value manifest = broker_.ask("bus.manifest", "get", params);
+  const msg::Value* facts = manifest.find("manifest");
+  const bool described = compositor.running() && !compositor.frozen();
+  if (described && (facts == nullptr || *facts != to_value(compositor.manifest()))) wrong("its manifest is an old one");
+}
+
+}  // namespace compositord::sim

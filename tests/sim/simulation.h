@@ -1,0 +1,96 @@
+#pragma once
+// One bus in virtual time: a real broker, real agents beside model compositors, clients that ask, and faults. Everything comes
+// from one seed. run() ends with the list of what was wrong.
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/base/random.h"
+#include "tests/sim/digest.h"
+#include "tests/sim/failures.h"
+#include "tests/sim/feed_watch.h"
+#include "tests/sim/promises.h"
+#include "tests/sim/sim_agent.h"
+#include "tests/sim/sim_broker.h"
+#include "tests/sim/sim_client.h"
+
+namespace compositord::sim {
+
+struct SimulationConfig {
+  std::uint64_t seed = 1;
+  std::size_t agents = 20;
+  std::size_t clients = 3;
+  Duration length = std::chrono::minutes(10);
+  bool faults = true;
+};
+
+class Simulation {
+ public:
+  explicit Simulation(const SimulationConfig& config);
+  void run();
+
+  const Failures& failures() const noexcept { return failures_; }
+  std::uint64_t digest() const noexcept { return digest_.value(); }
+  std::uint64_t events() const noexcept { return events_.happened(); }
+  std::uint64_t promises_kept() const noexcept { return promises_.kept(); }
+  std::uint64_t alerts() const noexcept { return feed_.alerts(); }
+  // How often the calls of all clients ended with each status; 0: with their connection.
+  std::map<int, std::uint64_t> ends() const;
+
+ private:
+  struct Watched {
+    std::unique_ptr<SimAgent> agent;
+    Instant excused_until;  // it may be lost, or shown as it was: something has happened to it
+    std::uint64_t partitions = 0;
+  };
+
+  // faults.cpp: what happens to the bus, one function each.
+  void next_fault();
+  void agent_fault(Watched& watched);
+  void compositor_fault(Watched& watched);
+  void bus_fault();
+  void client_fault();
+  void kill_agent(Watched& watched);
+  void vanish_agent(Watched& watched);
+  void pause_agent(Watched& watched);
+  void partition(Watched& watched, Duration duration);
+  void reset_connection(Watched& watched);
+  void stop_agent(Watched& watched);
+  void freeze(Watched& watched);
+  void end_compositor(Watched& watched);
+  void change_output(Watched& watched);
+  void restart_broker();
+  void pause_broker();
+  void break_store();
+  void partition_site(Duration duration);
+  Duration span(std::int64_t from_ms, std::int64_t to_ms);
+  // True when nothing is wrong with it, so that promises hold. Ends those made before.
+  bool disturb(Watched& watched, Duration duration);
+  void disturb_all(Duration duration);
+  void expect_lost(const Watched& watched, Duration lasts);
+
+  void on_status(const msg::Status& status);
+  void leave_some_broken();
+  void check_online();
+  void check_truth();
+  void check_truth_of(Watched& watched);
+
+  SimulationConfig config_;
+  Random random_;
+  EventQueue events_;
+  Digest digest_;
+  Failures failures_;
+  Promises promises_;
+  FeedWatch feed_;
+  SimBroker broker_;
+  std::vector<Watched> watched_;
+  std::map<std::string, std::size_t> index_;
+  std::vector<std::unique_ptr<SimClient>> clients_;
+  Instant faults_end_;
+  Instant broker_excused_until_;
+};
+
+}  // namespace compositord::sim
