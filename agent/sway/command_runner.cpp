@@ -33,9 +33,8 @@ std::optional<CommandRunner::Ask> CommandRunner::next_ask(Instant now) {
 
 void CommandRunner::on_reply(const std::string& payload, Instant now, DriverOutputs& out) {
   asked_ = false;
-  if (std::exchange(abandoned_, false)) return;
   switch (step_) {
-    case Step::kIdle: return;
+    case Step::kIdle: return;  // it was owed to a command that has ended
     case Step::kReadBefore: return on_before(payload, now, out);
     case Step::kChange: return on_changed(payload, now, out);
     case Step::kReadBack: return on_read_back(payload, now, out);
@@ -83,7 +82,6 @@ void CommandRunner::fail_read_back(DriverOutputs& out) {
 void CommandRunner::tick(Instant now, DriverOutputs& out) {
   if (step_ != Step::kIdle && now >= queue_.front().deadline) {
     const bool sent = step_ == Step::kReadBack || (step_ == Step::kChange && asked_);
-    abandoned_ = asked_;
     finish(Status::kDeadline,
            sent ? "sway did not show the change in time; its outcome is unknown"
                 : "sway did not answer in time; nothing was changed",
@@ -114,7 +112,6 @@ Instant CommandRunner::next_ask_at() const noexcept {
 void CommandRunner::on_connection_lost(DriverOutputs& out) {
   const bool sent = step_ == Step::kReadBack || (step_ == Step::kChange && asked_);
   asked_ = false;
-  abandoned_ = false;
   if (step_ == Step::kIdle) return;
   if (sent) return finish(Status::kFailed, "sway's IPC connection broke; the outcome is unknown", out);
   finish(Status::kFailed, "sway's IPC connection broke; nothing was changed", out);

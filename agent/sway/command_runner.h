@@ -66,9 +66,8 @@ class CommandRunner {
 
   std::deque<Job> queue_;  // the front one is at work unless kIdle
   Step step_ = Step::kIdle;
-  bool asked_ = false;      // a reply is owed
-  bool abandoned_ = false;  // that reply is for a command that has ended
-  Instant ask_at_;          // the next read-back
+  bool asked_ = false;  // a reply is owed, perhaps to a command that has ended; nothing is asked before it came
+  Instant ask_at_;      // the next read-back
   Instant give_up_at_ = kNever;
 };
 

@@ -61,7 +61,7 @@ Result<void> IpcConnection::flush() {
 
 Result<void> IpcConnection::service(std::vector<IpcMessage>& messages) {
   if (auto sent = flush(); !sent) return sent;
-  std::array<char, 65536> buffer;
+  std::array<char, 65536> buffer{};
   for (int reads = 0; reads < kReadsPerServiceMax; ++reads) {
     const ssize_t n = ::recv(socket_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) return {};

@@ -21,7 +21,11 @@ bool is_success(const std::string& payload) {
 Result<IpcSubscription> IpcSubscription::open(const std::string& path, pid_t pid) {
   auto connection = IpcConnection::open(path, pid);
   if (!connection) return tl::unexpected(connection.error());
-  IpcSubscription subscription(std::move(*connection));
+  return begin(std::move(*connection));
+}
+
+Result<IpcSubscription> IpcSubscription::begin(IpcConnection connection) {
+  IpcSubscription subscription(std::move(connection));
   if (auto sent = subscription.connection_.send(IpcType::kSubscribe, R"(["output","input"])"); !sent) {
     return tl::unexpected(sent.error());
   }

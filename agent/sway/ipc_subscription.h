@@ -21,6 +21,8 @@ class IpcSubscription {
 
   // Errors: as IpcConnection::open().
   static Result<IpcSubscription> open(const std::string& path, pid_t pid);
+  // On a connection that nobody else uses. Errors: as IpcConnection::send().
+  static Result<IpcSubscription> begin(IpcConnection connection);
 
   void poll_fds(std::vector<pollfd>& fds) const { connection_.poll_fds(fds); }
   // Errors: as IpcConnection::service(), kMalformed when sway refuses even the short list.

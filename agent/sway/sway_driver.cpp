@@ -189,8 +189,10 @@ Result<void> SwayDriver::take_facts(Owed kind, const std::string& payload) {
   changed_ = true;
   switch (kind) {
     case Owed::kVersion: return parse_version(payload).map([&](std::string&& v) { version_ = std::move(v); });
-    case Owed::kOutputs: return parse_outputs(payload).map([&](auto&& v) { outputs_ = std::move(v); });
-    case Owed::kInputs: return parse_inputs(payload).map([&](auto&& v) { inputs_ = std::move(v); });
+    case Owed::kOutputs:
+      return parse_outputs(payload).map([&](std::vector<SwayOutput>&& v) { outputs_ = std::move(v); });
+    case Owed::kInputs:
+      return parse_inputs(payload).map([&](std::vector<msg::InputDevice>&& v) { inputs_ = std::move(v); });
     case Owed::kNothing:
     case Owed::kCommand: break;
   }

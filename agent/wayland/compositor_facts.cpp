@@ -48,7 +48,7 @@ std::string reason(std::string_view compositor, const std::vector<msg::Protocol>
 }  // namespace
 
 std::string compositor_name(const std::string& executable, const std::vector<msg::Protocol>& protocols) {
-  const std::string name = executable_name(executable);
+  std::string name = executable_name(executable);
   if (std::find(kKnownExecutables.begin(), kKnownExecutables.end(), name) != kKnownExecutables.end()) return name;
   for (const auto& [global, compositor] : kFingerprints) {
     if (announces(protocols, global)) return std::string(compositor);

@@ -10,6 +10,8 @@
 #include <array>
 #include <utility>
 
+#include <fmt/format.h>
+
 namespace compositord::agent {
 
 namespace {
@@ -84,7 +86,7 @@ void DisplayWatch::watch_directory(Instant now) {
 }
 
 void DisplayWatch::drain_inotify(Instant now) {
-  alignas(inotify_event) std::array<char, 4096> buffer;
+  alignas(inotify_event) std::array<char, 4096> buffer{};
   bool something = false;
   for (;;) {
     const ssize_t n = ::read(inotify_.get(), buffer.data(), buffer.size());
@@ -106,11 +108,11 @@ void DisplayWatch::drain_inotify(Instant now) {
 }
 
 std::optional<ConnectedDisplay> DisplayWatch::look(Instant now, DriverOutputs& out) {
-  if (watch_ < 0) {
+  // Without a watch (no directory yet, or the user's inotify watches are used up) there is only the clock.
+  next_look_ = watch_ < 0 ? now + kDirectoryRetry : kNever;
+  if (watch_ < 0 && !directory_.empty() && ::access(directory_.c_str(), F_OK) != 0) {
     log_once(out, LogEvent(Severity::kInfo, "display.waiting").with("for", "directory " + directory_));
-    retry(now, kDirectoryRetry);
-  } else {
-    next_look_ = kNever;
+    return std::nullopt;
   }
   const std::string path = explicit_path();
   return path.empty() ? scan(now, out) : look_at(path, now, out);
@@ -120,9 +122,7 @@ std::optional<ConnectedDisplay> DisplayWatch::look_at(const std::string& path, I
   auto fd = connect_unix(path);
   if (fd) return ConnectedDisplay{std::move(*fd), file_of(path), path};
   switch (fd.error().status) {
-    case Status::kNotFound:
-      if (watch_ >= 0) log_once(out, LogEvent(Severity::kInfo, "display.waiting").with("for", path));
-      break;
+    case Status::kNotFound: log_once(out, LogEvent(Severity::kInfo, "display.waiting").with("for", path)); break;
     case Status::kConflict:
       log_once(out, LogEvent(Severity::kInfo, "display.stale").with("socket", path));
       retry_stale(now);
@@ -136,21 +136,24 @@ std::optional<ConnectedDisplay> DisplayWatch::look_at(const std::string& path, I
 
 std::optional<ConnectedDisplay> DisplayWatch::scan(Instant now, DriverOutputs& out) {
   std::vector<ConnectedDisplay> accepting;
+  std::vector<std::string> listening;  // a frozen compositor listens, too, when its backlog is full
   const std::vector<std::string> names = candidates();
   for (const std::string& name : names) {
     const std::string path = directory_ + "/" + name;
-    if (auto fd = connect_unix(path)) accepting.push_back(ConnectedDisplay{std::move(*fd), name, path});
+    auto fd = connect_unix(path);
+    if (fd || fd.error().status == Status::kLimit) listening.push_back(name);
+    if (fd) accepting.push_back(ConnectedDisplay{std::move(*fd), name, path});
   }
-  if (accepting.size() == 1) return std::move(accepting.front());
-  if (accepting.size() > 1) {
-    std::string list;
-    for (const ConnectedDisplay& display : accepting) list += (list.empty() ? "" : " ") + display.name;
+  if (listening.size() == 1 && accepting.size() == 1) return std::move(accepting.front());
+  if (listening.size() == 1) return look_at(directory_ + "/" + listening.front(), now, out);
+  if (listening.size() > 1) {
+    const std::string list = fmt::format("{}", fmt::join(listening, " "));
     log_once(out, LogEvent(Severity::kWarning, "display.ambiguous").with("displays", list).with("choose", "-w NAME"));
     retry(now, kAmbiguousRetry);
   } else if (!names.empty()) {
     log_once(out, LogEvent(Severity::kInfo, "display.stale").with("socket", directory_ + "/" + names.front()));
     retry_stale(now);
-  } else if (watch_ >= 0) {
+  } else {
     log_once(out, LogEvent(Severity::kInfo, "display.waiting").with("for", directory_ + "/wayland-*"));
   }
   return std::nullopt;

@@ -62,6 +62,7 @@ std::vector<msg::Protocol> RegistryMirror::protocols() const {
     version = std::max(version, protocol.version);
   }
   std::vector<msg::Protocol> list;
+  list.reserve(highest.size());
   for (const auto& [name, version] : highest) list.push_back(msg::Protocol{name, version});
   return list;
 }

@@ -130,14 +130,15 @@ void WaylandDriver::poll_fds(std::vector<pollfd>& fds) const {
     fds.push_back(pollfd{wl_display_get_fd(connection_->display.get()), static_cast<short>(events), 0});
   }
   if (process_) process_->poll_fds(fds);
-  if (version_query_) version_query_->poll_fds(fds);
+  // While it ends, nobody reads the version any more: a readable answer would only turn the loop.
+  if (version_query_ && state_ != State::kEnding) version_query_->poll_fds(fds);
 }
 
 Instant WaylandDriver::next_deadline() const noexcept {
   if (state_ == State::kGone) return kNever;
   Instant next = std::min(ending_until_, settle_until_);
   if (process_) next = std::min(next, process_->next_deadline());
-  if (version_query_) next = std::min(next, version_query_->next_deadline());
+  if (version_query_ && state_ != State::kEnding) next = std::min(next, version_query_->next_deadline());
   if (state_ == State::kGreeting) next = std::min(next, greeting_late_at_);
   if (state_ == State::kUp) next = std::min(next, describe_not_before_);
   return next;

@@ -96,7 +96,10 @@ void AgentProgram::from_compositor(ByteSource& in) {
     }
     case 4: {
       agent::driver_event::OutputsChanged changed;
-      for (int i = in.u8() % 4; i > 0; --i) changed.outputs.emplace_back(in.bytes(), kStates[in.u8() % 3]);
+      for (int i = in.u8() % 4; i > 0; --i) {
+        std::string name = in.bytes();
+        changed.outputs.emplace_back(std::move(name), kStates[in.u8() % 3]);
+      }
       return step(agent::input::FromDriver{std::move(changed)});
     }
     case 5: {
@@ -113,14 +116,21 @@ void AgentProgram::from_compositor(ByteSource& in) {
 }
 
 wire::Frames AgentProgram::message(ByteSource& in) {
-  switch (in.u8() % 8) {
+  const int kind = in.u8() % 8;
+  switch (kind) {
     case 0: return wire::serialize(wire::Dialect{}, wire::mdp::Heartbeat{});
     case 1: return wire::serialize(wire::Dialect{}, wire::mdp::Disconnect{});
-    case 2: return answer(session_ * 4, 200, registered(in.u16(), in.u8()));
-    case 3: return answer(session_ * 4, 200, registered(in.i64(), in.i64()));
+    case 2:
+    case 3: {
+      // One after the other: the order in which arguments are evaluated is the compiler's own affair.
+      const std::int64_t heartbeat_ms = kind == 2 ? std::int64_t{in.u16()} : in.i64();
+      const std::int64_t liveness = kind == 2 ? std::int64_t{in.u8()} : in.i64();
+      return answer(session_ * 4, 200, registered(heartbeat_ms, liveness));
+    }
     case 4: {
       static constexpr std::array<std::uint16_t, 6> kStatuses{200, 400, 403, 409, 429, 507};
-      return answer(session_ * 4 + in.u8() % 4, kStatuses[in.u8() % 6], msg::Value::map());
+      const std::int64_t question = in.u8() % 4;
+      return answer(session_ * 4 + question, kStatuses[in.u8() % 6], msg::Value::map());
     }
     case 5: return wire::serialize(wire::Dialect{}, wire::mdp::WorkerRequest{in.bytes() + "a", in.frames()});
     default: {
@@ -144,8 +154,11 @@ void AgentProgram::request(const std::string& method) {
 }
 
 void AgentProgram::step(agent::Input input) {
+  const bool tick = std::holds_alternative<agent::input::Tick>(input);
   core_.step(now_, std::move(input), out_);
   CHECK(core_.check_invariants());
+  // A deadline that is still due after its tick would make the loop spin.
+  CHECK(!tick || core_.next_deadline() > now_);
   for (wire::Frames& frames : out_.sends) CHECK(wire::parse_at_broker(std::move(frames)).has_value());
   for (const agent::Execute& execute : out_.executes) {
     CHECK(execute.deadline >= now_);

@@ -209,7 +209,9 @@ wire::Frames BrokerProgram::body(ByteSource& in) {
 }
 
 void BrokerProgram::step(broker::Input input) {
+  const bool tick = std::holds_alternative<broker::input::Tick>(input);
   core_.step(now_, std::move(input), out_);
+  CHECK(!tick || core_.next_deadline() > now_);
   check_outputs();
 }
 

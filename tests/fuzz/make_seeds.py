@@ -25,6 +25,8 @@ TICK_2S = bytes([4, 0]) + struct.pack("<H", 2000)
 NEXT = bytes([5, 0])
 HEADER = b"\x83\xa1v\x01\xa2id\x07\xa6method"  # a call's header, up to its method
 MAP = b"\x80"
+# The first byte of an agent's program: 128 and more, and its remainder by six is the state to begin in.
+AGENT_ONLINE, AGENT_WELL, AGENT_BUSY = (bytes([126 + 6 + state]) for state in (2, 4, 5))
 
 
 def call(method, params):
@@ -47,10 +49,15 @@ BUS = {
     "store-failed": b"\x04" + bytes([1, 0, 4, 1, 2, 2, 7, 1, 0, 9]) + bytes([8, 0, 1, 0]),
     "expired": b"\x07" + bytes([4, 0, 0x87, 0x13]) * 8,
     "leave": b"\x04" + received(0, b"MDPC02", b"\x01", b"bus.agent", *call(b"leave", MAP)),
-    "agent-command": b"\x85" + bytes([8, 6, 0, 0, 2]) + b"ok" + NEXT[:1] * 3,
-    "agent-gone": b"\x85" + bytes([8, 5, 0]) + bytes([8, 0, 8, 1, 2]),
-    "agent-frozen": b"\x84" + bytes([5]) * 12 + bytes([8, 2]),
-    "agent-back-off": b"\x82" + bytes([1, 1]) + bytes([5, 6]) + bytes([2, 2, 0xE8, 3, 3]),
+    "agent-command": AGENT_BUSY + bytes([8, 6, 0, 0, 2]) + b"ok" + NEXT[:1] * 3,
+    "agent-gone": AGENT_BUSY + bytes([8, 5, 0]) + bytes([8, 0, 8, 1, 2]),
+    "agent-frozen": AGENT_WELL + bytes([5]) * 12 + bytes([8, 2]),
+    # Answered and heartbeaten for 9.2 s, then another compositor: the refresh at 10 s has to wait for its first look.
+    "agent-refresh-waits": AGENT_WELL + bytes([1, 4, 1, 0])
+                           + b"".join(bytes([4]) + struct.pack("<H", 2000) + bytes([1, 0, 8, 2]) for _ in range(4))
+                           + bytes([4]) + struct.pack("<H", 1200) + bytes([1, 0, 8, 2, 8, 0])
+                           + bytes([4]) + struct.pack("<H", 900) + bytes([5, 5, 5]),
+    "agent-back-off": AGENT_ONLINE + bytes([1, 1]) + bytes([5, 6]) + bytes([2, 2, 0xE8, 3, 3]),
 }
 CODEC = {
     "msgpack-array-bomb": b"\x00\xdd\x0f\xff\xff\xff",

@@ -72,8 +72,9 @@ class Broker:
 
     def stop(self, how=signal.SIGTERM):
         self.process.send_signal(how)
-        self.process.wait(DEADLINE_S)
+        code = self.process.wait(DEADLINE_S)
         self.process.stdout.close()
+        assert code == (0 if how == signal.SIGTERM else -how), f"compositord ended with {code}"
 
 
 class Agent(threading.Thread):

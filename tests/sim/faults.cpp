@@ -40,7 +40,8 @@ void Simulation::next_fault() {
 bool Simulation::disturb(Watched& watched, Duration duration) {
   const Instant now = events_.now();
   promises_.cancel(watched.agent->id());
-  const bool was_well = now >= watched.excused_until && now >= broker_excused_until_ && watched.agent->online();
+  const bool was_well = now >= watched.excused_until && now >= broker_excused_until_ && now >= broker_paused_until_ &&
+                        watched.agent->online();
   watched.excused_until = std::max(watched.excused_until, now + duration + kAftermath);
   return was_well;
 }
@@ -220,11 +221,14 @@ void Simulation::restart_broker() {
 }
 
 void Simulation::pause_broker() {
-  // Short enough for the agents to keep their patience, so nobody may be lost by it: no excuse but for the clients.
+  // Short enough, and far enough from the last one, for the agents to keep their patience; so nobody may be lost by it, and
+  // there is no excuse but for the clients.
+  if (events_.now() < broker_paused_until_) return;
   const Duration duration = span(30, 900);
   promises_.cancel_all();
   for (auto& client : clients_) client->excuse_until(events_.now() + duration);
   broker_.pause(duration);
+  broker_paused_until_ = events_.now() + duration + seconds(3);
 }
 
 void Simulation::break_store() {

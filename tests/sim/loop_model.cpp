@@ -5,6 +5,10 @@
 
 namespace compositord::sim {
 
+namespace {
+constexpr int kTurnsInAnInstantMax = 10'000;
+}
+
 void LoopModel::start() {
   ++life_;
   running_ = true;
@@ -34,6 +38,10 @@ void LoopModel::wake() {
 
 void LoopModel::turn() {
   const Instant now = events_.now();
+  // Nothing takes time here, so a core that always has a deadline in the past would hold the clock for ever.
+  turns_in_this_instant_ = now == last_turn_ ? turns_in_this_instant_ + 1 : 0;
+  if (turns_in_this_instant_ > kTurnsInAnInstantMax)
+    return failures_.add("a core's deadline does not move: its loop spins");
   const Duration lateness = now - std::max(planned_, last_turn_);
   last_turn_ = now;
   process_.turn(lateness > lateness_min_ ? lateness : Duration{});

@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "tests/sim/event_queue.h"
+#include "tests/sim/failures.h"
 
 namespace compositord::sim {
 
@@ -14,8 +15,8 @@ class LoopModel {
     std::function<void(Duration lateness)> turn;  // zero when it was in time
     std::function<Instant()> next_deadline;
   };
-  LoopModel(EventQueue& events, Duration lateness_min, Process process)
-      : events_(events), lateness_min_(lateness_min), process_(std::move(process)) {}
+  LoopModel(EventQueue& events, Failures& failures, Duration lateness_min, Process process)
+      : events_(events), failures_(failures), lateness_min_(lateness_min), process_(std::move(process)) {}
 
   void start();
   void stop();
@@ -31,6 +32,7 @@ class LoopModel {
   void sleep();  // until the next deadline
 
   EventQueue& events_;
+  Failures& failures_;
   Duration lateness_min_;
   Process process_;
   bool running_ = false;
@@ -41,6 +43,7 @@ class LoopModel {
   Instant planned_ = kNever;
   Instant last_turn_;
   Instant paused_until_;
+  int turns_in_this_instant_ = 0;
 };
 
 }  // namespace compositord::sim

@@ -32,7 +32,7 @@ SimAgent::SimAgent(EventQueue& events, std::uint64_t seed, SimBroker& broker, Di
       link_(events, random_.next(), broker, id_,
             {[this] { push(agent::input::BusConnected{}); }, [this] { push(agent::input::BusDisconnected{}); },
              [this](wire::Frames frames) { push(agent::input::Received{std::move(frames)}); }}),
-      loop_(events, kLatenessMin,
+      loop_(events, failures, kLatenessMin,
             {[this](Duration lateness) { turn(lateness); }, [this] { return core_->next_deadline(); }}) {
   compositor_.set_watcher({[this] { find_compositor(); },
                            [this](const agent::ProcessEnd& process_end) { compositor_ended(process_end); },

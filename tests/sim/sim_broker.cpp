@@ -23,7 +23,7 @@ SimBroker::SimBroker(EventQueue& events, std::uint64_t seed, Digest& digest, Fai
       digest_(digest),
       failures_(failures),
       published_(std::move(published)),
-      loop_(events, kLatenessMin,
+      loop_(events, failures, kLatenessMin,
             {[this](Duration lateness) { turn(lateness); }, [this] { return core_->next_deadline(); }}) {}
 
 void SimBroker::start() {
@@ -119,8 +119,8 @@ void SimBroker::apply_outputs() {
 void SimBroker::commit(broker::StoreWrite write) {
   // One thread commits, in order; a disk that is busy takes its time.
   const bool busy = random_.chance(1, 50);
-  const Duration takes = busy ? random_.between(milliseconds(100), milliseconds(800))
-                              : random_.between(milliseconds(1), milliseconds(10));
+  const Duration takes =
+      busy ? random_.between(milliseconds(100), milliseconds(800)) : random_.between(milliseconds(1), milliseconds(10));
   last_commit_at_ = std::max(last_commit_at_, events_.now()) + takes;
   events_.at(last_commit_at_, [this, epoch = epoch_, write = std::move(write)] {
     if (!up() || epoch != epoch_) return;  // it died with the broker

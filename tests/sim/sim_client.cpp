@@ -63,9 +63,7 @@ msg::Call SimClient::make_call(std::string& service, Duration& deadline) {
       service = "nobody";  // offers this service
       call.header.method = "anything";
       break;
-    default:
-      service = "compositor/" + id;
-      call.header.method = random_.chance(1, 8) ? "output.mode" : "output.scale";
+    default: service = "compositor/" + id; call.header.method = random_.chance(1, 8) ? "output.mode" : "output.scale";
   }
   deadline = kDefaultDeadline;
   if (random_.chance(3, 4)) {

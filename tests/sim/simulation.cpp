@@ -41,8 +41,8 @@ Simulation::Simulation(const SimulationConfig& config)
     watched_.push_back(std::move(watched));
   }
   for (std::size_t i = 0; i < config.clients; ++i) {
-    clients_.push_back(std::make_unique<SimClient>(events_, random_.next(), broker_, failures_,
-                                                   fmt::format("client{}", i), ids));
+    clients_.push_back(
+        std::make_unique<SimClient>(events_, random_.next(), broker_, failures_, fmt::format("client{}", i), ids));
     broker_.add_link(clients_.back()->link());
   }
 }

@@ -91,6 +91,7 @@ class Simulation {
   std::vector<std::unique_ptr<SimClient>> clients_;
   Instant faults_end_;
   Instant broker_excused_until_;
+  Instant broker_paused_until_;
 };
 
 }  // namespace compositord::sim

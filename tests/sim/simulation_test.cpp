@@ -53,7 +53,8 @@ TEST_P(Seeds, HoldTheirPropertiesUnderFaults) {
   std::printf("\n");
   EXPECT_GT(promises, 100U);
   EXPECT_GT(alerts, 100U);
-  for (const int status : {0, 200, 404, 410, 501, 503, 504}) EXPECT_GT(ends[status], 0U) << "no call ended with " << status;
+  for (const int status : {0, 200, 404, 410, 501, 503, 504})
+    EXPECT_GT(ends[status], 0U) << "no call ended with " << status;
 }
 
 INSTANTIATE_TEST_SUITE_P(Simulation, Seeds, ::testing::Range(std::uint64_t{0}, kGroups));

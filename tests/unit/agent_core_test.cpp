@@ -290,6 +290,18 @@ TEST_F(AgentCoreTest, AManifestThatTheBrokerCouldNotStoreIsSentAgainLater) {
   EXPECT_EQ(std::count(names.begin(), names.end(), "manifest.put"), 1);
 }
 
+TEST_F(AgentCoreTest, ARefreshThatHasToWaitDoesNotMakeTheLoopSpin) {
+  go_online_with_compositor();
+  pass(milliseconds(9'500));
+  step(input::FromDriver{event::Gone{{}, "closed its Wayland socket"}});
+  EXPECT_THAT(sent(), testing::Contains("status"));
+  answer(Status::kDone);
+  pass(milliseconds(9'500));
+  step(input::DriverStarted{});  // the first look lasts a second, and the refresh is due in half of one
+  pass(seconds(1));              // pass() refuses a deadline that is due again at once
+  EXPECT_THAT(sent(), testing::Contains("status"));
+}
+
 TEST_F(AgentCoreTest, AnyBytesFromTheBusLeaveItRunning) {
   go_online_with_compositor();
   for (const wire::Frames& frames : {wire::Frames{},

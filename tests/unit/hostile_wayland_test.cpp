@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/process/process_stat.h"
 #include "agent/wayland/wayland_driver.h"
 #include "common/base/random.h"
 
@@ -72,7 +73,7 @@ class HostileWayland : public ::testing::Test {
     ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()), 0);
     server_ = FileDescriptor(ends[1]);
     ConnectedDisplay display{FileDescriptor(ends[0]), "wayland-9", "/run/wayland-9"};
-    auto driver = WaylandDriver::create(std::move(display), Peer{}, false, now_);  // a peer that /proc doesn't know
+    auto driver = WaylandDriver::create(std::move(display), peer_, false, now_);
     ASSERT_TRUE(driver) << driver.error().text;
     driver_ = std::move(*driver);
     requests_.clear();
@@ -152,6 +153,7 @@ class HostileWayland : public ::testing::Test {
 
   Instant now_ = Instant::from_ns(1'000'000'000);
   FileDescriptor server_;
+  Peer peer_;  // a process that /proc doesn't know
   std::unique_ptr<WaylandDriver> driver_;
   DriverOutputs out_;
   std::string requests_;
@@ -235,6 +237,19 @@ TEST_F(HostileWayland, HalfAMessageIsWaitedForAndItsEndIsTheEnd) {
     service();
     ASSERT_EQ(all<Gone>().size(), 1U) << length;
   }
+}
+
+TEST_F(HostileWayland, OneThatHangsUpAndLivesOnIsGoneWhenTheKernelHadTimeToTell) {
+  peer_.pid = ::getpid();
+  peer_.start_time_ticks = read_process_stat(::getpid())->start_time_ticks;
+  connect();
+  be_honest();
+  server_.close();
+  service();
+  EXPECT_TRUE(all<Gone>().empty()) << "its process may be about to end";
+  EXPECT_TRUE(wants_to_wait()) << "the closed socket is polled for ever";
+  EXPECT_EQ(driver_->next_deadline(), now_ + ProcessWatch::kCauseWait);
+  expect_gone("closed its Wayland socket");
 }
 
 TEST_F(HostileWayland, OneThatStopsReadingBlocksNobody) {

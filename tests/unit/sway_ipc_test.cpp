@@ -11,6 +11,7 @@
 #include "agent/sway/ipc_codec.h"
 #include "agent/sway/ipc_connection.h"
 #include "agent/sway/ipc_model.h"
+#include "agent/sway/ipc_subscription.h"
 #include "common/base/random.h"
 
 namespace compositord::agent::sway {
@@ -231,6 +232,62 @@ TEST_F(IpcConnectionTest, WaitsForRoomAndThenRefuses) {
 TEST_F(IpcConnectionTest, NoticesAClosedSocketWhenSending) {
   server_.close();
   EXPECT_FALSE(connection_->send(IpcType::kGetOutputs, {}));  // and no SIGPIPE
+}
+
+class IpcSubscriptionTest : public IpcConnectionTest {
+ protected:
+  IpcSubscriptionTest() {
+    auto begun = IpcSubscription::begin(std::move(*connection_));
+    EXPECT_TRUE(begun);
+    subscription_.emplace(std::move(*begun));
+  }
+  // What was sent since the last call.
+  std::string heard() {
+    std::array<char, 4096> buffer{};
+    const ssize_t n = ::recv(server_.get(), buffer.data(), buffer.size(), 0);
+    return n > 0 ? std::string(buffer.data(), static_cast<std::size_t>(n)) : std::string();
+  }
+  void answer(const std::string& payload) {
+    say(header(static_cast<std::uint32_t>(payload.size()), 2) + payload);
+    ASSERT_TRUE(subscription_->service());
+  }
+  std::optional<IpcSubscription> subscription_;
+};
+
+TEST_F(IpcSubscriptionTest, AsksForOutputsFirst) {
+  EXPECT_EQ(heard(), serialize_ipc(IpcType::kSubscribe, R"(["output","input"])"));
+  EXPECT_FALSE(subscription_->tells_outputs());
+  answer(R"({"success": true})");
+  EXPECT_TRUE(subscription_->tells_outputs());
+  EXPECT_EQ(heard(), "");
+}
+
+TEST_F(IpcSubscriptionTest, AsksAgainWithoutOutputsWhereTheyAreUnknown) {
+  heard();
+  answer(R"({"success": false})");
+  EXPECT_EQ(heard(), serialize_ipc(IpcType::kSubscribe, R"(["input"])"));
+  answer(R"({"success": true})");
+  EXPECT_FALSE(subscription_->tells_outputs());
+}
+
+TEST_F(IpcSubscriptionTest, GivesUpWhereEvenInputsAreUnknown) {
+  answer(R"({"success": false})");
+  const std::string refusal = R"({"success": false})";
+  say(header(static_cast<std::uint32_t>(refusal.size()), 2) + refusal);
+  EXPECT_FALSE(subscription_->service());
+}
+
+TEST_F(IpcSubscriptionTest, TellsWhatChanged) {
+  say(header(2, kIpcEventBit | 21U) + "{}");
+  auto seen = subscription_->service();
+  ASSERT_TRUE(seen);
+  EXPECT_TRUE(seen->inputs_changed);
+  EXPECT_FALSE(seen->outputs_changed);
+  say(header(2, kIpcEventBit | 1U) + "{}" + header(2, kIpcEventBit | 6U) + "{}");
+  seen = subscription_->service();
+  ASSERT_TRUE(seen);
+  EXPECT_FALSE(seen->inputs_changed);
+  EXPECT_TRUE(seen->outputs_changed);
 }
 
 }  // namespace
