@@ -33,7 +33,7 @@ void LoopModel::wake() {
     turn();
   } while (again_ && running_);
   in_turn_ = false;
-  if (running_) sleep();
+  if (running_) rest();
 }
 
 void LoopModel::turn() {
@@ -48,7 +48,7 @@ void LoopModel::turn() {
   if (running_) planned_ = process_.next_deadline();
 }
 
-void LoopModel::sleep() {
+void LoopModel::rest() {
   const Instant at = std::max(planned_, events_.now());
   if (planned_ == kNever || at == wake_at_) return;
   wake_at_ = at;

@@ -29,7 +29,7 @@ class LoopModel {
 
  private:
   void turn();
-  void sleep();  // until the next deadline
+  void rest();  // until the next deadline
 
   EventQueue& events_;
   Failures& failures_;

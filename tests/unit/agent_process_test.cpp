@@ -14,6 +14,7 @@
 #include <array>
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <optional>
 #include <string>
@@ -22,6 +23,7 @@
 #include "agent/process/process_stat.h"
 #include "agent/process/process_watch.h"
 #include "agent/process/version_query.h"
+#include "common/base/check.h"
 #include "common/base/clock.h"
 #include "tests/support/temp_dir.h"
 
@@ -115,6 +117,7 @@ TEST(Peer, NamesTheProgramNotItsWrapping) {
 class Child {
  public:
   explicit Child(const std::function<void()>& body) : pid_(::fork()) {
+    CHECK(pid_ >= 0);  // or the kills below would be meant for everybody
     if (pid_ != 0) return;
     body();
     ::_exit(0);
@@ -235,13 +238,44 @@ TEST(VersionQuery, FindsTheVersionInWhatProgramsPrint) {
   EXPECT_EQ(version_in_text(std::string(100, '1') + ".2"), "");
 }
 
-// This process as a peer. Its executable is run again under the name of `behaviour`, see main().
-Peer ourselves(const std::string& behaviour) {
-  Peer peer;
-  peer.pid = ::getpid();
-  peer.uid = ::geteuid();
-  peer.executable = "/somewhere/" + behaviour;
-  return peer;
+// A process that runs a copy of this program and waits. Asked for its version, the copy behaves as main() says.
+class Compositor {
+ public:
+  Compositor() : copy_(dir_.path() / "copy") {
+    std::filesystem::copy_file("/proc/self/exe", copy_);
+    std::array<int, 2> ends{};
+    CHECK(::pipe2(ends.data(), O_CLOEXEC) == 0);
+    child_.emplace([&] { ::execl(copy_.c_str(), "hangs", "--version", nullptr); });
+    ::close(ends[1]);
+    char byte = 0;
+    EXPECT_EQ(::read(ends[0], &byte, 1), 0);  // the exec closed the other end
+    ::close(ends[0]);
+  }
+  const std::filesystem::path& copy() const { return copy_; }
+  pid_t pid() const { return child_->pid(); }
+  Peer peer(const std::string& behaviour) const {
+    Peer peer = child_->peer();
+    peer.executable = "/somewhere/" + behaviour;
+    return peer;
+  }
+
+ private:
+  test::TempDir dir_;
+  std::filesystem::path copy_;
+  std::optional<Child> child_;
+};
+
+// Whether this process has no child but `pid`.
+bool has_no_child_but(pid_t pid) {
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    const std::string name = entry.path().filename();
+    if (name.find_first_not_of("0123456789") != std::string::npos || name == std::to_string(pid)) continue;
+    std::ifstream status(entry.path() / "status");
+    for (std::string line; std::getline(status, line);) {
+      if (line == "PPid:\t" + std::to_string(::getpid())) return false;
+    }
+  }
+  return true;
 }
 
 std::optional<std::string> wait_for_version(VersionQuery& query) {
@@ -256,54 +290,53 @@ std::optional<std::string> wait_for_version(VersionQuery& query) {
 }
 
 TEST(VersionQuery, RunsTheExecutableBehindThePeer) {
-  auto query = VersionQuery::start(ourselves("shows"), monotonic_now());
+  const Compositor compositor;
+  auto query = VersionQuery::start(compositor.peer("shows"), monotonic_now());
   ASSERT_TRUE(query) << query.error().text;
   EXPECT_EQ(wait_for_version(*query), "4.5.6");
 }
 
 TEST(VersionQuery, AsksCageInCagesWay) {
-  auto query = VersionQuery::start(ourselves("cage"), monotonic_now());
+  const Compositor compositor;
+  auto query = VersionQuery::start(compositor.peer("cage"), monotonic_now());
   ASSERT_TRUE(query) << query.error().text;
   EXPECT_EQ(wait_for_version(*query), "0.1.4");
 }
 
 TEST(VersionQuery, KillsAProgramThatDoesNotEndByTheDeadline) {
+  const Compositor compositor;
   const Instant begun = monotonic_now();
-  auto query = VersionQuery::start(ourselves("hangs"), begun);
+  auto query = VersionQuery::start(compositor.peer("hangs"), begun);
   ASSERT_TRUE(query) << query.error().text;
   EXPECT_FALSE(query->service(begun + VersionQuery::kTimeout - Duration(1)));
   EXPECT_FALSE(query->service(begun + VersionQuery::kTimeout));  // this kills it
   EXPECT_EQ(wait_for_version(*query), "");
-  EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1) << "a child was left behind";
+  EXPECT_TRUE(has_no_child_but(compositor.pid())) << "a child was left behind";
 }
 
 TEST(VersionQuery, CutsOffAProgramThatFloods) {
+  const Compositor compositor;
   const Instant begun = monotonic_now();
-  auto query = VersionQuery::start(ourselves("floods"), begun);
+  auto query = VersionQuery::start(compositor.peer("floods"), begun);
   ASSERT_TRUE(query) << query.error().text;
   EXPECT_EQ(wait_for_version(*query), "");
   EXPECT_LT(to_ms(monotonic_now() - begun), 1900) << "only the deadline ended it";
 }
 
 TEST(VersionQuery, LeavesNothingRunningWhenItIsGivenUp) {
-  { auto query = VersionQuery::start(ourselves("hangs"), monotonic_now()); }
-  EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1) << "a child was left behind";
+  const Compositor compositor;
+  {
+    auto query = VersionQuery::start(compositor.peer("hangs"), monotonic_now());
+    ASSERT_TRUE(query) << query.error().text;
+    EXPECT_FALSE(has_no_child_but(compositor.pid()));
+  }
+  EXPECT_TRUE(has_no_child_but(compositor.pid())) << "a child was left behind";
 }
 
 TEST(VersionQuery, DoesNotRunWhatOthersThanRootMayWrite) {
-  const test::TempDir dir;
-  const std::filesystem::path copy = dir.path() / "copy";
-  std::filesystem::copy_file("/proc/self/exe", copy);
-  ASSERT_EQ(::chmod(copy.c_str(), 0775), 0);
-  std::array<int, 2> ends{};
-  ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
-  const Child child([&] { ::execl(copy.c_str(), "hangs", "--version", nullptr); });
-  ::close(ends[1]);
-  char byte = 0;
-  EXPECT_EQ(::read(ends[0], &byte, 1), 0);  // the exec closed the other end
-  ::close(ends[0]);
-
-  Peer peer = child.peer();
+  const Compositor compositor;
+  ASSERT_EQ(::chmod(compositor.copy().c_str(), 0775), 0);
+  Peer peer = compositor.peer("shows");
   EXPECT_TRUE(VersionQuery::start(peer, monotonic_now())) << "it is our own user's";
   ++peer.uid;
   const auto query = VersionQuery::start(peer, monotonic_now());
@@ -311,17 +344,30 @@ TEST(VersionQuery, DoesNotRunWhatOthersThanRootMayWrite) {
   EXPECT_EQ(query.error().status, Status::kForbidden);
 }
 
+TEST(VersionQuery, DoesNotRunItself) {
+  Peer peer;
+  peer.pid = ::getpid();
+  peer.uid = ::geteuid();
+  peer.executable = "/somewhere/shows";
+  const auto query = VersionQuery::start(peer, monotonic_now());
+  ASSERT_FALSE(query);
+  EXPECT_EQ(query.error().text, "/somewhere/shows is this program itself");
+}
+
 }  // namespace
 }  // namespace compositord::agent
 
-// Run by a VersionQuery, this program behaves as its name says.
+// Run by a VersionQuery, a copy of this program behaves as its name says, and in no case runs the tests.
 int main(int argc, char** argv) {
   const std::string name = argv[0];
   const std::string option = argc > 1 ? argv[1] : "";
-  if (name == "shows" && option == "--version") return std::puts("shows version 4.5.6") < 0 ? 1 : 0;
-  if (name == "cage" && option == "-v") return std::puts("Cage version 0.1.4") < 0 ? 1 : 0;
-  while (name == "floods" && std::puts("no version in here") >= 0) continue;
-  while (name == "hangs") ::pause();
+  if (option == "--version" || option == "-v") {
+    if (name == "shows") std::puts("shows version 4.5.6");
+    if (name == "cage") std::puts(option == "-v" ? "Cage version 0.1.4" : "what?");
+    while (name == "floods" && std::puts("no version in here") >= 0) continue;
+    while (name == "hangs") ::pause();
+    return 0;
+  }
   ::testing::InitGoogleTest(&argc, argv);
   return RUN_ALL_TESTS();
 }
