@@ -24,7 +24,15 @@ Result<FileDescriptor> open_executable(const Peer& peer) {
   FileDescriptor file(::open(link.c_str(), O_PATH | O_CLOEXEC));
   if (!file.is_open()) return fail(Status::kFailed, fmt::format("{}: {}", link, std::strerror(errno)));
   struct stat facts {};
-  if (::fstat(file.get(), &facts) != 0) return fail(Status::kFailed, fmt::format("{}: {}", link, std::strerror(errno)));
+  struct stat own {};
+  if (::fstat(file.get(), &facts) != 0 || ::stat("/proc/self/exe", &own) != 0) {
+    return fail(Status::kFailed, fmt::format("{}: {}", link, std::strerror(errno)));
+  }
+  // A program that is both the compositor and the agent, as tests are, might not know the option and do all it does again,
+  // this query included.
+  if (facts.st_dev == own.st_dev && facts.st_ino == own.st_ino) {
+    return fail(Status::kForbidden, fmt::format("{} is this program itself", peer.executable));
+  }
   const bool only_root_writes = facts.st_uid == 0 && (facts.st_mode & (S_IWGRP | S_IWOTH)) == 0;
   if (!only_root_writes && peer.uid != ::geteuid()) {
     return fail(Status::kForbidden,
@@ -77,7 +85,9 @@ bool is_version_char(char c) {
 }  // namespace
 
 Result<VersionQuery> VersionQuery::start(const Peer& peer, Instant now) {
-  if (peer.pid <= 0) return fail(Status::kFailed, "the compositor's executable is not visible from here");
+  if (peer.pid <= 0 || peer.executable.empty()) {
+    return fail(Status::kFailed, "the compositor's executable is not visible from here");
+  }
   auto executable = open_executable(peer);
   if (!executable) return tl::unexpected(executable.error());
   std::array<int, 2> ends{};
@@ -111,7 +121,7 @@ VersionQuery::VersionQuery(VersionQuery&& other) noexcept
 
 VersionQuery::~VersionQuery() {
   if (child_ == 0 || reap()) return;
-  ::kill(child_, SIGKILL);
+  ::kill(-child_, SIGKILL);  // it leads a process group: with what it started
   // A killed process ends at once, unless the kernel itself holds it (a dead network file system); then it stays a
   // zombie of ours, which costs less than a loop that hangs.
   pollfd ended{child_pidfd_.get(), POLLIN, 0};
@@ -136,7 +146,7 @@ std::optional<std::string> VersionQuery::service(Instant now) {
   }
   const bool too_much = output_.size() >= kOutputBytesMax;
   if (!killed_ && (now >= deadline_ || too_much)) {
-    ::kill(child_, SIGKILL);
+    ::kill(-child_, SIGKILL);
     killed_ = true;
     output_fd_.close();
   }

@@ -3,8 +3,8 @@
 // input, bounded output and a deadline after which it is killed.
 //
 // An executable is run only when that gives nobody new rights: it belongs to root and only root may write it, or its
-// compositor runs under our own user. It is opened through /proc/PID/exe, so what is run is what the compositor runs,
-// whatever lies at that path by now.
+// compositor runs under our own user; never when it is this very program. It is opened through /proc/PID/exe, so what is
+// run is what the compositor runs, whatever lies at that path by now.
 
 #include <poll.h>
 #include <sys/types.h>

@@ -66,8 +66,7 @@ void Link::connect_soon(Duration delay) {
 void Link::try_connect() {
   if (connected()) return;
   if (partitioned_ || !broker_.up()) return connect_soon(kReconnectInterval);
-  connection_.emplace();
-  connection_->id = wire::RoutingId(name_ + "#" + std::to_string(++connections_));
+  connection_.emplace(wire::RoutingId(name_ + "#" + std::to_string(++connections_)));
   broker_.opened(connection_->id, *this);
   end_.connected();
 }

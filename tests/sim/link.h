@@ -7,6 +7,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "common/base/random.h"
 #include "common/wire/frames.h"
@@ -47,6 +48,7 @@ class Link {
 
  private:
   struct Connection {
+    explicit Connection(wire::RoutingId connection_id) : id(std::move(connection_id)) {}
     wire::RoutingId id;
     bool open_at_peer = true;
     bool open_at_broker = true;
