@@ -133,7 +133,7 @@ std::string age_text(std::int64_t age_ms) {
 
 std::string time_text(UnixMs time) {
   const std::int64_t ms = ((time.ms % 1'000) + 1'000) % 1'000;
-  const auto seconds = static_cast<std::time_t>((time.ms - ms) / 1'000);
+  const auto seconds = static_cast<std::time_t>(time.ms / 1'000 - (time.ms % 1'000 < 0 ? 1 : 0));  // rounded down
   std::tm local{};
   if (localtime_r(&seconds, &local) == nullptr) return fmt::format("{} ms", time.ms);  // a year beyond what int holds
   return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}.{:03}", std::int64_t{local.tm_year} + 1'900, local.tm_mon + 1,
