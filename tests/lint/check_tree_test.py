@@ -39,7 +39,7 @@ WRONG = [
     ("tools/x.py", "# FIXME", "issue"),
     ("README.md", "This is a Stub.", "finish it"),
     ("README.md", "a placeholder", "finish it"),
-    ("README.md", "cd /work/main", "machine's own path"),
+    ("README.md", "cd /wo" "rk/main", "machine's own path"),
     ("README.md", "<<<<<<< HEAD", "half done"),
     ("broker/main.cpp", "int x;\n" * 601, "one subject"),
     ("broker/MainLoop.cpp", "int x;", "snake_case"),
@@ -66,7 +66,7 @@ class TreeGate(gate_testing.TreeTest):
 
     def test_looks_past_build_and_git(self):
         self.write("build/dev/generated.cpp", "// TODO")
-        self.write(".git/config", "/work/")
+        self.write(".git/config", "/wo" "rk/")
         self.write("broker/main.cpp", "int x;\n")
         self.assertEqual(check_tree.check(self.root), ([], 1))
 
