@@ -12,12 +12,6 @@ namespace {
 constexpr std::size_t kLabelsMax = 64;
 constexpr std::size_t kLabelBytesMax = 256;
 
-Result<void> check_range(std::string_view name, std::optional<std::int64_t> value, std::int64_t low,
-                         std::int64_t high) {
-  if (!value || (*value >= low && *value <= high)) return {};
-  return fail(Status::kMalformed, fmt::format("{} is {}, it must be {} … {}", name, *value, low, high));
-}
-
 Result<void> check_labels(const std::map<std::string, std::string>& labels) {
   if (labels.size() > kLabelsMax) return fail(Status::kTooLarge, fmt::format("more than {} labels", kLabelsMax));
   for (const auto& entry : labels) {
@@ -48,10 +42,15 @@ Result<Answer> do_register(const BusContext& bus, const Client& client, const ms
   agreed.epoch = bus.feed.epoch();
   agreed.heartbeat_ms = wanted->heartbeat_ms.value_or(to_ms(bus.config.heartbeat_interval));
   agreed.liveness = wanted->liveness.value_or(bus.config.heartbeat_liveness);
-  agreed.credit = bus.config.agent_credit;
-  const Admission admission{*id, std::chrono::milliseconds(agreed.heartbeat_ms), static_cast<int>(agreed.liveness),
-                            static_cast<int>(agreed.credit)};
-  const Result<void> admitted = bus.majordomo.admit_agent(client.peer, client.dialect, admission, bus.now, out);
+  Admission admission;
+  admission.service = msg::service_name(*id);
+  admission.compositor = *id;
+  admission.interval = std::chrono::milliseconds(agreed.heartbeat_ms);
+  admission.liveness = static_cast<int>(agreed.liveness);
+  admission.credit =
+      terms_of(bus.config.services, admission.service, ServiceTerms{bus.config.agent_credit, false}).credit;
+  agreed.credit = admission.credit;
+  const Result<void> admitted = bus.majordomo.admit(client.peer, client.dialect, admission, bus.now, out);
   if (!admitted) return tl::unexpected<Error>(admitted.error());
   agreed.session = bus.counters.agents_registered;
   bus.compositors.admit(*id, std::move(wanted->labels), bus.unix_now);
@@ -99,7 +98,7 @@ Result<Answer> call_agent_service(const BusContext& bus, const Client& client, c
   const msg::CompositorId id = *agent_of;
   if (method == "status") return do_status(bus, id, call, out);
   if (method == "manifest.put") return do_manifest_put(bus, id, call, out);
-  bus.majordomo.leave(client.peer, out);
+  bus.majordomo.leave(client.peer, bus.now, out);
   return Answer{};
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "broker/core/service_rules.h"
 #include "common/base/instant.h"
 
 namespace compositord::broker {
@@ -40,6 +41,7 @@ struct BrokerConfig {
   Duration plain_request_expiry = std::chrono::seconds(30);
   // From the socket monitor's word that a connection closed to `lost`, asking in between. See Majordomo::disconnected.
   Duration disconnect_grace = std::chrono::milliseconds(60);
+  std::vector<ServiceRule> services;
   Limits limits;
   // Where the loop has bound its sockets, for `bus.admin config`: a tool that knows the bus can find the feed.
   std::vector<std::string> bus_endpoints;

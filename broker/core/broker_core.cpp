@@ -70,9 +70,9 @@ void BrokerCore::on(input::Received& received, Instant now, Outputs& out) {
   const wire::Dialect& dialect = parsed->dialect;
   std::visit(Overloaded{[&](wire::mdp::ClientRequest& m) { on_request(peer, dialect, std::move(m), now, out); },
                         [&](wire::mdp::WorkerReady& m) { majordomo_.on_ready(peer, dialect, m.service, now, out); },
-                        [&](wire::mdp::WorkerReply& m) { majordomo_.on_reply(peer, dialect, std::move(m), out); },
-                        [&](wire::mdp::Heartbeat&) { majordomo_.on_heartbeat(peer, dialect, out); },
-                        [&](wire::mdp::Disconnect&) { majordomo_.on_disconnect(peer, out); }},
+                        [&](wire::mdp::WorkerReply& m) { majordomo_.on_reply(peer, dialect, std::move(m), now, out); },
+                        [&](wire::mdp::Heartbeat&) { majordomo_.on_heartbeat(peer, dialect, now, out); },
+                        [&](wire::mdp::Disconnect&) { majordomo_.on_disconnect(peer, now, out); }},
              parsed->message);
 }
 
@@ -81,8 +81,8 @@ void BrokerCore::on(input::TooLarge& rejected, Instant, Outputs& out) {
   log_fault(LogEvent(Severity::kWarning, "message.too_large").with("peer", hex(rejected.peer.value())), out);
 }
 
-void BrokerCore::on(input::SendFailed& failed, Instant, Outputs& out) {
-  majordomo_.send_failed(failed.peer, failed.error == SendError::kUnreachable, failed.request, out);
+void BrokerCore::on(input::SendFailed& failed, Instant now, Outputs& out) {
+  majordomo_.send_failed(failed.peer, failed.error == SendError::kUnreachable, failed.request, now, out);
 }
 
 void BrokerCore::on(input::Disconnected& disconnected, Instant now, Outputs& out) {
@@ -167,7 +167,7 @@ void BrokerCore::apply_link_changes(Instant now, Outputs& out) {
 void BrokerCore::on_request(const wire::RoutingId& peer, const wire::Dialect& dialect,
                             wire::mdp::ClientRequest&& request, Instant now, Outputs& out) {
   Client client{peer, dialect, std::move(request.service)};
-  if (client.service.starts_with("mmi.")) return answer_mmi(client, request.body, majordomo_, out);
+  if (client.service.starts_with("mmi.")) return answer_mmi(client, std::move(request.body), majordomo_, out);
   if (client.service.starts_with("bus.")) return call_bus_service(client, request.body, now, out);
   if (client.service.starts_with(msg::kCompositorServicePrefix)) {
     return call_compositor(std::move(client), std::move(request.body), now, out);
@@ -180,12 +180,12 @@ void BrokerCore::call_bus_service(const Client& client, const wire::Frames& body
   if (!call) return refuse(client, msg::encoding_of(body), msg::Value(), call.error(), out);
   const BusContext bus{config_, majordomo_, compositors_, feed_, counters_, now, unix_at(now)};
   if (client.service == "bus.agent") return answer(client, *call, call_agent_service(bus, client, *call, out), out);
+  if (client.service == "bus.worker") return answer(client, *call, call_worker_service(bus, client, *call, out), out);
   if (client.service == "bus.manifest") return answer(client, *call, call_manifest_service(bus, *call), out);
   if (client.service == "bus.status") return answer(client, *call, call_status_service(bus, *call), out);
   if (client.service == "bus.admin") return answer(client, *call, call_admin_service(bus, *call), out);
-  const Error error{Status::kNotFound,
-                    fmt::format("the bus has no service \"{}\" (bus.agent, bus.manifest, bus.status, bus.admin)",
-                                escape_for_log(client.service, 64))};
+  const Error error{Status::kNotFound, fmt::format("the bus has no service \"{}\" ({})",
+                                                   escape_for_log(client.service, 64), fmt::join(kBusServices, ", "))};
   refuse(client, call->encoding, call->header.id, error, out);
 }
 

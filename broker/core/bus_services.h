@@ -1,7 +1,9 @@
 #pragma once
-// The bus's own services: bus.agent (agent_service.cpp) and the questions anybody may ask (query_services.cpp).
+// The bus's own services: bus.agent (agent_service.cpp), bus.worker (worker_service.cpp) and the questions anybody may ask
+// (query_services.cpp).
 // Source: schemas/PROTOCOL.md "The bus's own services".
 
+#include <array>
 #include <optional>
 #include <string_view>
 
@@ -13,7 +15,8 @@
 
 namespace compositord::broker {
 
-// bus.agent, bus.manifest, bus.status, bus.admin.
+inline constexpr std::array<std::string_view, 5> kBusServices{"bus.agent", "bus.worker", "bus.manifest", "bus.status",
+                                                              "bus.admin"};
 bool is_bus_service(std::string_view name) noexcept;
 
 // What the services see of the broker.
@@ -34,7 +37,11 @@ struct Answer {
   std::optional<std::uint64_t> after_commit;
 };
 
+// What both kinds of registration check. Errors: kMalformed, with the name and the range.
+Result<void> check_range(std::string_view name, std::optional<std::int64_t> value, std::int64_t low, std::int64_t high);
+
 Result<Answer> call_agent_service(const BusContext& bus, const Client& client, const msg::Call& call, Outputs& out);
+Result<Answer> call_worker_service(const BusContext& bus, const Client& client, const msg::Call& call, Outputs& out);
 Result<Answer> call_manifest_service(const BusContext& bus, const msg::Call& call);
 Result<Answer> call_status_service(const BusContext& bus, const msg::Call& call);
 Result<Answer> call_admin_service(const BusContext& bus, const msg::Call& call);

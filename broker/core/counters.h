@@ -19,12 +19,14 @@ struct Counters {
   std::uint64_t requests_refused = 0;   // answered at once with a status that is no success
   std::uint64_t requests_expired = 0;   // 504, or a plain request that no worker took in time
   std::uint64_t requests_orphaned = 0;  // their worker died: 410, or dropped when plain
+  std::uint64_t requests_retried = 0;   // their worker died, and another gets them: idempotent services only
   std::uint64_t replies_late = 0;       // to a request that had already ended
   std::uint64_t partials_dropped = 0;   // for clients that speak 0.1, which has none
   std::uint64_t heartbeats_sent = 0;
   std::uint64_t agents_registered = 0;
   std::uint64_t agents_lost = 0;
   std::uint64_t agents_taken_over = 0;
+  std::uint64_t workers_registered = 0;  // by bus.agent or bus.worker
   std::uint64_t workers_ready = 0;
   std::uint64_t workers_lost = 0;
   std::uint64_t store_failures = 0;

@@ -60,40 +60,45 @@ void Majordomo::on_ready(const wire::RoutingId& peer, const wire::Dialect& diale
   Worker* worker = workers_.find(peer);
   // 8/MMI: "mmi." is reserved; "bus." is ours.
   if (service.starts_with("mmi.") || service.starts_with("bus.")) {
-    return expel(peer, dialect, "READY for a reserved service name", out);
+    return expel(peer, dialect, "READY for a reserved service name", now, out);
   }
-  if (service.starts_with(msg::kCompositorServicePrefix)) {
-    if (worker == nullptr || !worker->compositor || msg::service_name(*worker->compositor) != service) {
-      return expel(peer, dialect, "READY for a compositor that it did not register", out);
+  if (worker != nullptr) {
+    if (worker->state == WorkerState::kReady) return expel(peer, dialect, "a second READY", now, out);
+    if (worker->service != service) {
+      return expel(peer, dialect, "READY for a service that it did not register", now, out);
     }
-    if (worker->state == WorkerState::kReady) return expel(peer, dialect, "a second READY", out);
-  } else {
-    if (worker != nullptr) return expel(peer, dialect, "READY from a worker that has a service", out);
-    if (workers_.size() >= config_.limits.workers_max) return expel(peer, dialect, "too many workers", out);
+  } else if (service.starts_with(msg::kCompositorServicePrefix)) {
+    return expel(peer, dialect, "READY for a compositor that it did not register", now, out);
+  } else if (workers_.size() >= config_.limits.workers_max) {
+    return expel(peer, dialect, "too many workers", now, out);
   }
   Service* entry = services_.open(service);
-  if (entry == nullptr) return expel(peer, dialect, "too many services", out);
+  if (entry == nullptr) return expel(peer, dialect, "too many services", now, out);
   if (worker == nullptr) {
     worker = &workers_.add(peer);
     worker->interval = config_.heartbeat_interval;
     worker->liveness = config_.heartbeat_liveness;
+    worker->service = service;
+    const ServiceTerms terms = terms_of(config_.services, service, ServiceTerms{});
+    worker->credit = terms.credit;
+    worker->idempotent = terms.idempotent;
     start_timers(*worker, now);
   }
   worker->dialect = dialect;
-  worker->service = service;
   worker->state = WorkerState::kReady;
   ++entry->workers;
   ++counters_.workers_ready;
   services_.put_idle(*entry, *worker);
   out.log.push_back(about(Severity::kInfo, "worker.ready", *worker));
-  serve(service, out);
+  ready_services_.push_back(service);
+  serve(service, now, out);
 }
 
 void Majordomo::on_reply(const wire::RoutingId& peer, const wire::Dialect& dialect, wire::mdp::WorkerReply&& reply,
-                         Outputs& out) {
+                         Instant now, Outputs& out) {
   const Worker* worker = workers_.find(peer);
   if (worker == nullptr || worker->state != WorkerState::kReady) {
-    return expel(peer, dialect, "a reply from a peer that is no ready worker", out);
+    return expel(peer, dialect, "a reply from a peer that is no ready worker", now, out);
   }
   OpenRequest* request = requests_.find(token_of(reply.client_address));
   if (request == nullptr || request->worker != worker->id) {
@@ -103,179 +108,69 @@ void Majordomo::on_reply(const wire::RoutingId& peer, const wire::Dialect& diale
   if (request->state == RequestState::kAbandoned) {
     if (!reply.final) return;
     ++counters_.replies_late;
+    // Whoever keeps outcomes inside the broker learns the true one, however late.
+    if (request->client.origin != Origin::kPeer) forward(*request, true, std::move(reply.body), out);
   } else {
     forward(*request, reply.final, std::move(reply.body), out);
   }
-  if (reply.final) finish(*request, out);
+  if (reply.final) finish(*request, now, out);
 }
 
-void Majordomo::on_heartbeat(const wire::RoutingId& peer, const wire::Dialect& dialect, Outputs& out) {
+void Majordomo::on_heartbeat(const wire::RoutingId& peer, const wire::Dialect& dialect, Instant now, Outputs& out) {
   // 18/MDP: a HEARTBEAT from an unknown peer is answered with DISCONNECT, which makes it return with READY: this is how
   // agents come back after a restart of the broker.
-  if (workers_.find(peer) == nullptr) expel(peer, dialect, "a HEARTBEAT from a peer that is no worker", out);
+  if (workers_.find(peer) == nullptr) expel(peer, dialect, "a HEARTBEAT from a peer that is no worker", now, out);
 }
 
-void Majordomo::on_disconnect(const wire::RoutingId& peer, Outputs& out) {
+void Majordomo::on_disconnect(const wire::RoutingId& peer, Instant now, Outputs& out) {
   if (Worker* worker = workers_.find(peer)) {
-    remove_worker(*worker, "it sent DISCONNECT", msg::Link::kLeft, Farewell::kNone, out);
+    remove_worker(*worker, "it sent DISCONNECT", msg::Link::kLeft, Farewell::kNone, now, out);
   }
-}
-
-// ---- requests
-
-void Majordomo::route_plain(Client client, wire::Frames&& body, Instant now, Outputs& out) {
-  open_request(std::move(client), std::nullopt, std::move(body), config_.plain_request_expiry, now, out);
-}
-
-void Majordomo::route_call(Client client, CallMark call, wire::Frames&& body, Duration deadline, Instant now,
-                           Outputs& out) {
-  if (!has_workers(client.service) && !client.service.starts_with(msg::kCompositorServicePrefix)) {
-    const Error error{Status::kNotFound, fmt::format("no worker offers the service \"{}\"", client.service)};
-    return refuse(client, call, error, out);
-  }
-  open_request(std::move(client), std::move(call), std::move(body), deadline, now, out);
-}
-
-void Majordomo::open_request(Client client, std::optional<CallMark> call, wire::Frames&& body, Duration deadline,
-                             Instant now, Outputs& out) {
-  const Limits& limits = config_.limits;
-  const auto limit = [&](std::string text) { refuse(client, call, Error{Status::kLimit, std::move(text)}, out); };
-  if (requests_.open_for(client.peer) >= limits.open_requests_per_client_max) {
-    return limit(fmt::format("this client has {} open requests already", limits.open_requests_per_client_max));
-  }
-  if (requests_.size() >= limits.open_requests_max) return limit("the broker has too many open requests");
-  const std::string name = client.service;
-  Service* service = services_.open(name);
-  if (service == nullptr) return limit("the broker knows too many services");
-
-  OpenRequest& request = requests_.add(std::move(client));
-  request.call = std::move(call);
-  request.bytes = wire::total_bytes(body);
-  request.body = std::move(body);
-  if (!services_.enqueue(*service, request)) {
-    const std::string text = fmt::format("the queue of \"{}\" is full ({} requests, {} bytes)", name,
-                                         service->waiting.size(), service->waiting_bytes);
-    refuse(request.client, request.call, Error{Status::kLimit, text}, out);
-    requests_.remove(request.token);
-    services_.close_if_empty(name);
-    return;
-  }
-  request.deadline_timer = timers_.arm(now + deadline, TimerKind::kRequestDeadline, request.token);
-  serve(name, out);
-}
-
-void Majordomo::refuse(const Client& client, const std::optional<CallMark>& call, const Error& error, Outputs& out) {
-  ++counters_.requests_refused;
-  if (call) {
-    send_reply(client, msg::error_reply(call->encoding, call->id, error), out);
-  } else {
-    // MDP has no way to say no: what a plain client sees is that nothing comes.
-    out.log.push_back(
-        LogEvent(Severity::kWarning, "request.dropped").with("service", client.service).with("why", error.text));
-  }
-}
-
-void Majordomo::serve(const std::string& name, Outputs& out) {
-  Service* service = services_.find(name);
-  while (service != nullptr && !service->idle.empty() && !service->waiting.empty()) {
-    Worker* worker = workers_.find(service->idle.front());
-    OpenRequest* request = requests_.find(service->waiting.front());
-    CHECK(worker != nullptr && request != nullptr);
-    dispatch(*service, *worker, *request, out);
-  }
-}
-
-void Majordomo::dispatch(Service& service, Worker& worker, OpenRequest& request, Outputs& out) {
-  services_.dequeue(service, request);
-  request.state = RequestState::kWithWorker;
-  request.worker = worker.id;
-  // A plain request only has a time to wait for a worker; what the worker takes is its own affair.
-  if (!request.call) timers_.cancel(request.deadline_timer);
-  worker.outstanding.insert(request.token);
-  // 18/MDP: "The broker SHOULD use a least-recently-used queue": to the end of the line, if there is credit left.
-  services_.take_idle(service, worker);
-  if (worker.outstanding.size() < static_cast<std::size_t>(worker.credit)) services_.put_idle(service, worker);
-  ++counters_.requests_routed;
-  wire::mdp::WorkerRequest message{address_of(request.token), std::move(request.body)};
-  out.sends.push_back(Send{worker.peer, wire::serialize(worker.dialect, std::move(message)), request.token});
-}
-
-void Majordomo::forward(const OpenRequest& request, bool final, wire::Frames&& body, Outputs& out) {
-  if (!final && request.client.dialect.version == wire::MdpVersion::k01) {
-    // 7/MDP knows only one reply to a request. Test: Majordomo.DropsAndCountsPartialsForA01Client
-    ++counters_.partials_dropped;
-    return;
-  }
-  wire::mdp::ClientReply message{final, request.client.service, std::move(body)};
-  out.sends.push_back(Send{request.client.peer, wire::serialize(request.client.dialect, std::move(message))});
-}
-
-void Majordomo::finish(OpenRequest& request, Outputs& out) {
-  const std::string service_name = request.client.service;
-  Worker* worker = workers_.find(request.worker);
-  forget(request);
-  if (worker != nullptr) services_.put_idle(*services_.find(service_name), *worker);
-  services_.close_if_empty(service_name);
-  serve(service_name, out);
-}
-
-void Majordomo::forget(OpenRequest& request) {
-  timers_.cancel(request.deadline_timer);
-  if (request.state == RequestState::kWaiting) services_.dequeue(*services_.find(request.client.service), request);
-  if (Worker* worker = workers_.find(request.worker)) worker->outstanding.erase(request.token);
-  requests_.remove(request.token);
-}
-
-void Majordomo::request_timed_out(OpenRequest& request, Outputs& out) {
-  ++counters_.requests_expired;
-  if (!request.call) {
-    out.log.push_back(LogEvent(Severity::kWarning, "request.expired").with("service", request.client.service));
-    return finish(request, out);
-  }
-  const bool waiting = request.state == RequestState::kWaiting;
-  const Error error{Status::kDeadline, waiting ? "the deadline passed before a worker was free; it was not carried out"
-                                               : "the deadline passed; whether it was carried out is unknown"};
-  send_reply(request.client, msg::error_reply(request.call->encoding, request.call->id, error), out);
-  if (waiting) return finish(request, out);
-  // The worker may still be busy with it: its credit stays taken until it answers or dies.
-  requests_.release_client(request);
-  request.state = RequestState::kAbandoned;
 }
 
 // ---- agents
 
-Result<void> Majordomo::admit_agent(const wire::RoutingId& peer, const wire::Dialect& dialect,
-                                    const Admission& admission, Instant now, Outputs& out) {
+Result<void> Majordomo::admit(const wire::RoutingId& peer, const wire::Dialect& dialect, const Admission& admission,
+                              Instant now, Outputs& out) {
   if (Worker* known = workers_.find(peer)) {
-    if (!known->compositor || *known->compositor != admission.id) {
-      return fail(Status::kConflict,
-                  known->compositor
-                      ? fmt::format("this connection is the agent of {} already", known->compositor->value())
-                      : fmt::format("this connection is a worker for {} already", known->service));
+    if (known->service != admission.service) {
+      return fail(Status::kConflict, fmt::format("this connection is a worker for {} already", known->service));
     }
-    remove_worker(*known, "it registered again", std::nullopt, Farewell::kNone, out);
-  } else if (const auto it = agents_.find(admission.id); it != agents_.end()) {
-    ++counters_.agents_taken_over;
-    Worker* old = workers_.find(it->second);
-    CHECK(old != nullptr);
-    out.log.push_back(about(Severity::kWarning, "agent.taken_over", *old));
-    remove_worker(*old, "another agent registered the same id", std::nullopt, Farewell::kDisconnect, out);
+    remove_worker(*known, "it registered again", std::nullopt, Farewell::kNone, now, out);
+  } else if (admission.compositor) {
+    take_over(*admission.compositor, now, out);
   }
-  if (agents_.size() >= config_.limits.agents_max || workers_.size() >= config_.limits.workers_max) {
-    return fail(Status::kLimit, fmt::format("the broker has {} agents already", agents_.size()));
+  if (workers_.size() >= config_.limits.workers_max ||
+      (admission.compositor && agents_.size() >= config_.limits.agents_max)) {
+    return fail(Status::kLimit,
+                fmt::format("the broker has {} workers already, {} of them agents", workers_.size(), agents_.size()));
   }
   Worker& worker = workers_.add(peer);
   worker.dialect = dialect;
   worker.state = WorkerState::kAdmitted;
-  worker.compositor = admission.id;
+  worker.compositor = admission.compositor;
+  worker.service = admission.service;
   worker.interval = admission.interval;
   worker.liveness = admission.liveness;
   worker.credit = admission.credit;
-  agents_[admission.id] = worker.id;
+  worker.idempotent = admission.idempotent;
   start_timers(worker, now);
+  ++counters_.workers_registered;
+  if (!admission.compositor) return {};
+  agents_[*admission.compositor] = worker.id;
   ++counters_.agents_registered;
-  link_changes_.push_back(LinkChange{admission.id, msg::Link::kConnected, "it registered", now});
+  link_changes_.push_back(LinkChange{*admission.compositor, msg::Link::kConnected, "it registered", now});
   return {};
+}
+
+void Majordomo::take_over(const msg::CompositorId& id, Instant now, Outputs& out) {
+  const auto it = agents_.find(id);
+  if (it == agents_.end()) return;
+  ++counters_.agents_taken_over;
+  Worker* old = workers_.find(it->second);
+  CHECK(old != nullptr);
+  out.log.push_back(about(Severity::kWarning, "agent.taken_over", *old));
+  remove_worker(*old, "another agent registered the same id", std::nullopt, Farewell::kDisconnect, now, out);
 }
 
 const msg::CompositorId* Majordomo::compositor_of(const wire::RoutingId& peer) {
@@ -283,10 +178,10 @@ const msg::CompositorId* Majordomo::compositor_of(const wire::RoutingId& peer) {
   return worker != nullptr && worker->compositor ? &*worker->compositor : nullptr;
 }
 
-void Majordomo::leave(const wire::RoutingId& peer, Outputs& out) {
+void Majordomo::leave(const wire::RoutingId& peer, Instant now, Outputs& out) {
   Worker* worker = workers_.find(peer);
   CHECK(worker != nullptr);
-  remove_worker(*worker, "it left", msg::Link::kLeft, Farewell::kNone, out);
+  remove_worker(*worker, "it left", msg::Link::kLeft, Farewell::kNone, now, out);
 }
 
 std::optional<Instant> Majordomo::last_heard(const msg::CompositorId& id) {
@@ -295,9 +190,21 @@ std::optional<Instant> Majordomo::last_heard(const msg::CompositorId& id) {
   return workers_.find(it->second)->last_heard;
 }
 
-bool Majordomo::has_workers(const std::string& service) {
+std::size_t Majordomo::worker_count(const std::string& service) {
   const Service* entry = services_.find(service);
-  return entry != nullptr && entry->workers > 0;
+  return entry == nullptr ? 0 : entry->workers;
+}
+
+std::vector<ServiceInfo> Majordomo::services(std::string_view prefix, std::size_t count) const {
+  std::vector<ServiceInfo> found;
+  for (const auto& [name, service] : services_.all()) {
+    if (name.starts_with(prefix)) found.push_back(ServiceInfo{name, service.workers, service.waiting.size()});
+  }
+  const auto by_name = [](const ServiceInfo& a, const ServiceInfo& b) { return a.name < b.name; };
+  const std::size_t kept = std::min(count, found.size());
+  std::partial_sort(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(kept), found.end(), by_name);
+  found.resize(kept);
+  return found;
 }
 
 // ---- liveness
@@ -314,7 +221,7 @@ void Majordomo::on_timer(const Timer& timer, Instant now, Outputs& out) {
     OpenRequest* request = requests_.find(timer.key);
     CHECK(request != nullptr);
     request->deadline_timer = 0;
-    return request_timed_out(*request, out);
+    return request_timed_out(*request, now, out);
   }
   Worker* worker = workers_.find(timer.key);
   CHECK(worker != nullptr);
@@ -334,7 +241,7 @@ void Majordomo::check_silence(Worker& worker, Instant now, Outputs& out) {
   const Duration silent = now - worker.last_heard;
   if (silent >= lost_after(worker)) {
     return remove_worker(worker, fmt::format("nothing was heard for {}", seconds(silent)), msg::Link::kLost,
-                         Farewell::kDisconnect, out);
+                         Farewell::kDisconnect, now, out);
   }
   Instant next = worker.last_heard + doubt_after(worker);
   if (silent >= doubt_after(worker)) {
@@ -372,7 +279,8 @@ void Majordomo::send_heartbeat(const Worker& worker, Outputs& out) {
   out.sends.push_back(Send{worker.peer, wire::serialize(worker.dialect, wire::mdp::Heartbeat{})});
 }
 
-void Majordomo::send_failed(const wire::RoutingId& peer, bool unreachable, RequestToken token, Outputs& out) {
+void Majordomo::send_failed(const wire::RoutingId& peer, bool unreachable, RequestToken token, Instant now,
+                            Outputs& out) {
   ++counters_.sends_failed;
   OpenRequest* request = requests_.find(token);
   if (request != nullptr && request->state == RequestState::kWithWorker) {
@@ -380,12 +288,12 @@ void Majordomo::send_failed(const wire::RoutingId& peer, bool unreachable, Reque
                                          : "the worker takes no more messages; it was not carried out";
     refuse(request->client, request->call, Error{Status::kNotConnected, text}, out);
     // Nothing more is given to a worker whose connection is gone.
-    unreachable ? forget(*request) : finish(*request, out);
+    unreachable ? forget(*request) : finish(*request, now, out);
   } else if (request != nullptr && request->state == RequestState::kAbandoned && !unreachable) {
-    finish(*request, out);  // it never reached its worker, so no answer would ever give the credit back
+    finish(*request, now, out);  // it never reached its worker, so no answer would ever give the credit back
   }
   if (Worker* worker = workers_.find(peer); worker != nullptr && unreachable) {
-    remove_worker(*worker, "its connection is gone", msg::Link::kLost, Farewell::kNone, out);
+    remove_worker(*worker, "its connection is gone", msg::Link::kLost, Farewell::kNone, now, out);
   }
 }
 
@@ -399,7 +307,7 @@ void Majordomo::stalled(Duration lateness) {
 // ---- ends
 
 void Majordomo::remove_worker(Worker& worker, std::string_view why, std::optional<msg::Link> link, Farewell farewell,
-                              Outputs& out) {
+                              Instant now, Outputs& out) {
   if (farewell == Farewell::kDisconnect) {
     out.sends.push_back(Send{worker.peer, wire::serialize(worker.dialect, wire::mdp::Disconnect{})});
   }
@@ -418,27 +326,32 @@ void Majordomo::remove_worker(Worker& worker, std::string_view why, std::optiona
     services_.take_idle(*service, worker);
     --service->workers;
   }
-  end_requests_of(worker, out);
+  end_requests_of(worker, now, out);
   const bool is_agent = worker.compositor.has_value();
-  const std::string service_name = is_agent ? msg::service_name(*worker.compositor) : worker.service;
+  const std::string service_name = worker.service;
   workers_.remove(worker.id);
   // A compositor has one agent: what waits for it would wait in vain. Plain requests wait for another worker.
   if (is_agent && link) refuse_waiting(service_name, why, out);
   services_.close_if_empty(service_name);
+  serve(service_name, now, out);
 }
 
-void Majordomo::end_requests_of(Worker& worker, Outputs& out) {
+void Majordomo::end_requests_of(Worker& worker, Instant now, Outputs& out) {
+  // The oldest goes back last: it is the first in the queue again.
+  const std::vector<RequestToken> newest_first(worker.outstanding.rbegin(), worker.outstanding.rend());
+  for (const RequestToken token : newest_first) {
+    if (give_back(*requests_.find(token), worker, now)) worker.outstanding.erase(token);
+  }
   for (const RequestToken token : worker.outstanding) {
     OpenRequest* request = requests_.find(token);
     CHECK(request != nullptr);
     if (request->state == RequestState::kWithWorker) {
       ++counters_.requests_orphaned;
-      if (request->call) {
-        const Error error{Status::kGone, "its agent died under the request; whether it was carried out is unknown"};
-        send_reply(request->client, msg::error_reply(request->call->encoding, request->call->id, error), out);
-      } else {
-        out.log.push_back(LogEvent(Severity::kWarning, "request.orphaned").with("service", request->client.service));
-      }
+      const Error error{Status::kGone,
+                        fmt::format("its {} died under the request; whether it was carried out is unknown",
+                                    worker.compositor ? "agent" : "worker")};
+      tell_failure(request->client, request->call, Carried::kUnknown, error,
+                   LogEvent(Severity::kWarning, "request.orphaned"), out);
     }
     timers_.cancel(request->deadline_timer);
     requests_.remove(token);
@@ -458,17 +371,21 @@ void Majordomo::refuse_waiting(const std::string& name, std::string_view why, Ou
   }
 }
 
-void Majordomo::expel(const wire::RoutingId& peer, const wire::Dialect& dialect, std::string_view why, Outputs& out) {
+void Majordomo::expel(const wire::RoutingId& peer, const wire::Dialect& dialect, std::string_view why, Instant now,
+                      Outputs& out) {
   ++counters_.commands_unexpected;
   // 18/MDP: "If the broker receives an unexpected but valid command it SHOULD send DISCONNECT and forget the worker."
   if (Worker* worker = workers_.find(peer)) {
-    return remove_worker(*worker, why, msg::Link::kLost, Farewell::kDisconnect, out);
+    return remove_worker(*worker, why, msg::Link::kLost, Farewell::kDisconnect, now, out);
   }
   out.log.push_back(LogEvent(Severity::kDebug, "peer.expelled").with("why", std::string(why)));
   out.sends.push_back(Send{peer, wire::serialize(dialect, wire::mdp::Disconnect{})});
 }
 
 std::vector<LinkChange> Majordomo::take_link_changes() { return std::exchange(link_changes_, {}); }
+std::vector<Outcome> Majordomo::take_outcomes() { return std::exchange(outcomes_, {}); }
+std::vector<std::string> Majordomo::take_ready_services() { return std::exchange(ready_services_, {}); }
+std::vector<Duration> Majordomo::take_waits() { return std::exchange(waits_, {}); }
 
 bool Majordomo::check_invariants() const {
   std::size_t waiting = 0;

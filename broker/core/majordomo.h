@@ -29,12 +29,21 @@ struct LinkChange {
   Instant last_heard;
 };
 
-// What `bus.agent register` agreed on.
+// What `bus.agent register` or `bus.worker register` agreed on.
 struct Admission {
-  msg::CompositorId id;
+  std::string service;
+  std::optional<msg::CompositorId> compositor;  // of an agent
   Duration interval{};
   int liveness = 3;
-  int credit = 8;
+  int credit = 1;
+  bool idempotent = false;
+};
+
+// One service, as lists show it.
+struct ServiceInfo {
+  std::string name;
+  std::size_t workers = 0;
+  std::size_t waiting = 0;
 };
 
 class Majordomo {
@@ -47,32 +56,35 @@ class Majordomo {
   // Commands of workers.
   void on_ready(const wire::RoutingId& peer, const wire::Dialect& dialect, const std::string& service, Instant now,
                 Outputs& out);
-  void on_reply(const wire::RoutingId& peer, const wire::Dialect& dialect, wire::mdp::WorkerReply&& reply,
+  void on_reply(const wire::RoutingId& peer, const wire::Dialect& dialect, wire::mdp::WorkerReply&& reply, Instant now,
                 Outputs& out);
-  void on_heartbeat(const wire::RoutingId& peer, const wire::Dialect& dialect, Outputs& out);
-  void on_disconnect(const wire::RoutingId& peer, Outputs& out);
+  void on_heartbeat(const wire::RoutingId& peer, const wire::Dialect& dialect, Instant now, Outputs& out);
+  void on_disconnect(const wire::RoutingId& peer, Instant now, Outputs& out);
 
   // A request for a service that is not the bus's own. With `call` it is Layer 1 and ends with a status by `deadline`.
   void route_plain(Client client, wire::Frames&& body, Instant now, Outputs& out);
   void route_call(Client client, CallMark call, wire::Frames&& body, Duration deadline, Instant now, Outputs& out);
 
-  // Makes `peer` the agent of a compositor, until READY without work. An older agent of that id is sent DISCONNECT.
+  // Makes `peer` a worker, until READY without work. An older agent of that compositor is sent DISCONNECT.
   // Errors: kConflict when the peer is somebody else already, kLimit.
-  Result<void> admit_agent(const wire::RoutingId& peer, const wire::Dialect& dialect, const Admission& admission,
-                           Instant now, Outputs& out);
+  Result<void> admit(const wire::RoutingId& peer, const wire::Dialect& dialect, const Admission& admission, Instant now,
+                     Outputs& out);
   // The compositor whose admitted agent this peer is.
   const msg::CompositorId* compositor_of(const wire::RoutingId& peer);
   // The agent says goodbye.
-  void leave(const wire::RoutingId& peer, Outputs& out);
+  void leave(const wire::RoutingId& peer, Instant now, Outputs& out);
   bool has_agent(const msg::CompositorId& id) const { return agents_.contains(id); }
   // When the compositor's agent was last heard; nothing when it has none.
   std::optional<Instant> last_heard(const msg::CompositorId& id);
-  bool has_workers(const std::string& service);
+  bool has_workers(const std::string& service) { return worker_count(service) > 0; }
+  std::size_t worker_count(const std::string& service);
+  // At most `count` services whose names begin with `prefix`, in the order of their names.
+  std::vector<ServiceInfo> services(std::string_view prefix, std::size_t count) const;
 
   // Things that happened to connections. A close is believed only after asking: a HEARTBEAT is sent at once and twice more
   // within the grace time; kUnreachable proves the close, and a connection that takes all of them was closed in error.
   void disconnected(const wire::RoutingId& peer, Instant now, Outputs& out);
-  void send_failed(const wire::RoutingId& peer, bool unreachable, RequestToken token, Outputs& out);
+  void send_failed(const wire::RoutingId& peer, bool unreachable, RequestToken token, Instant now, Outputs& out);
 
   void on_timer(const Timer& timer, Instant now, Outputs& out);
   // Our own lateness counts for nobody's silence. (The timers are shifted by their owner.)
@@ -81,6 +93,12 @@ class Majordomo {
   Duration shortest_interval() const noexcept { return shortest_interval_; }
 
   std::vector<LinkChange> take_link_changes();
+  // What became of the requests that the broker made by itself, in order.
+  std::vector<Outcome> take_outcomes();
+  // Services that a worker has said READY for.
+  std::vector<std::string> take_ready_services();
+  // From each request's arrival to its handing over to a worker.
+  std::vector<Duration> take_waits();
   std::size_t worker_count() const noexcept { return workers_.size(); }
   std::size_t open_requests() const noexcept { return requests_.size(); }
   std::size_t service_count() const noexcept { return services_.size(); }
@@ -89,16 +107,23 @@ class Majordomo {
  private:
   void open_request(Client client, std::optional<CallMark> call, wire::Frames&& body, Duration deadline, Instant now,
                     Outputs& out);
+  // Tells whoever asked that there is no answer. For a plain client, which can't be told, `plain_event` is logged.
+  void tell_failure(const Client& client, const std::optional<CallMark>& call, Carried carried, const Error& error,
+                    LogEvent plain_event, Outputs& out);
+  // The same for a request that is not accepted or could not be handed over.
   void refuse(const Client& client, const std::optional<CallMark>& call, const Error& error, Outputs& out);
-  void serve(const std::string& name, Outputs& out);
-  void dispatch(Service& service, Worker& worker, OpenRequest& request, Outputs& out);
-  void forward(const OpenRequest& request, bool final, wire::Frames&& body, Outputs& out);
+  void serve(const std::string& name, Instant now, Outputs& out);
+  void dispatch(Service& service, Worker& worker, OpenRequest& request, Instant now, Outputs& out);
+  void forward(OpenRequest& request, bool final, wire::Frames&& body, Outputs& out);
   // Ends a request: its worker gets its credit back, its timer and its entry go.
-  void finish(OpenRequest& request, Outputs& out);
+  void finish(OpenRequest& request, Instant now, Outputs& out);
   // The same without giving the credit to the next request.
   void forget(OpenRequest& request);
-  void request_timed_out(OpenRequest& request, Outputs& out);
+  void request_timed_out(OpenRequest& request, Instant now, Outputs& out);
+  // Gives the request of a dead worker to another one, where that can't do harm. False: it must end.
+  bool give_back(OpenRequest& request, const Worker& worker, Instant now);
 
+  void take_over(const msg::CompositorId& id, Instant now, Outputs& out);
   void start_timers(Worker& worker, Instant now);
   void check_silence(Worker& worker, Instant now, Outputs& out);
   void ask_whether_connected(Worker& worker, Instant now, Outputs& out);
@@ -108,10 +133,11 @@ class Majordomo {
   enum class Farewell : std::uint8_t { kNone, kDisconnect };
   // Removes a worker and ends what it was doing. `link` is what its compositor's link becomes; nothing: no change.
   void remove_worker(Worker& worker, std::string_view why, std::optional<msg::Link> link, Farewell farewell,
-                     Outputs& out);
-  void end_requests_of(Worker& worker, Outputs& out);
+                     Instant now, Outputs& out);
+  void end_requests_of(Worker& worker, Instant now, Outputs& out);
   void refuse_waiting(const std::string& service, std::string_view why, Outputs& out);
-  void expel(const wire::RoutingId& peer, const wire::Dialect& dialect, std::string_view why, Outputs& out);
+  void expel(const wire::RoutingId& peer, const wire::Dialect& dialect, std::string_view why, Instant now,
+             Outputs& out);
 
   const BrokerConfig& config_;
   TimerQueue& timers_;
@@ -121,6 +147,9 @@ class Majordomo {
   ServiceTable services_;
   std::unordered_map<msg::CompositorId, WorkerId> agents_;
   std::vector<LinkChange> link_changes_;
+  std::vector<Outcome> outcomes_;
+  std::vector<std::string> ready_services_;
+  std::vector<Duration> waits_;
   Duration shortest_interval_;
 };
 

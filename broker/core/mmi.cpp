@@ -1,22 +1,50 @@
 #include "broker/core/mmi.h"
 
+#include <utility>
+
 #include "broker/core/bus_services.h"
 #include "common/wire/mdp_codec.h"
 
 namespace compositord::broker {
 
-void answer_mmi(const Client& client, const wire::Frames& body, Majordomo& majordomo, Outputs& out) {
-  // 8/MMI: "200 Success, 400 Service name missing, 404 Service not registered, 501 Not implemented".
-  std::string code = "501";
-  if (client.service == "mmi.service") {
-    if (body.empty() || body.back().empty()) {
-      code = "400";
-    } else {
-      const bool there = majordomo.has_workers(body.back()) || is_bus_service(body.back());
-      code = there ? "200" : "404";
-    }
+namespace {
+
+constexpr std::size_t kServicesMax = 1'000;
+
+// 8/MMI: "200 Success, 400 Service name missing, 404 Service not registered, 501 Not implemented".
+std::string code_of(const std::string& service, Majordomo& majordomo) {
+  if (service.empty()) return "400";
+  return majordomo.has_workers(service) || is_bus_service(service) ? "200" : "404";
+}
+
+std::string list(std::string_view prefix, const Majordomo& majordomo) {
+  msg::Value entries = msg::Value::array();
+  for (const ServiceInfo& service : majordomo.services(prefix, kServicesMax)) {
+    entries.push(msg::Value::map({{"service", service.name},
+                                  {"workers", std::uint64_t{service.workers}},
+                                  {"waiting", std::uint64_t{service.waiting}}}));
   }
-  wire::mdp::ClientReply reply{true, client.service, {code}};
+  return msg::encode_json(entries);
+}
+
+}  // namespace
+
+void answer_mmi(const Client& client, wire::Frames&& body, Majordomo& majordomo, Outputs& out) {
+  const std::string asked = body.empty() ? std::string() : body.back();
+  wire::Frames answer;
+  if (client.service == "mmi.service") {
+    answer = {code_of(asked, majordomo)};
+  } else if (client.service == "mmi.workers") {
+    answer = {code_of(asked, majordomo), std::to_string(majordomo.worker_count(asked))};
+  } else if (client.service == "mmi.services") {
+    answer = {"200", list(asked, majordomo)};
+  } else if (client.service == "mmi.echo") {
+    answer = std::move(body);
+    answer.insert(answer.begin(), "200");
+  } else {
+    answer = {"501"};
+  }
+  wire::mdp::ClientReply reply{true, client.service, std::move(answer)};
   out.sends.push_back(Send{client.peer, wire::serialize(client.dialect, std::move(reply))});
 }
 

@@ -5,8 +5,14 @@
 
 namespace compositord::broker {
 
-// Answers a request for a service that begins with "mmi.": one frame with a three-digit code.
-// mmi.service: 200 when the service named in the body has a worker, 404 when not, 400 without a name; others: 501.
-void answer_mmi(const Client& client, const wire::Frames& body, Majordomo& majordomo, Outputs& out);
+// Answers a request for a service that begins with "mmi.": a frame with a three-digit code, then what was asked for.
+//
+//   mmi.service    the service's name as the last body frame: 200 when it has a worker or is the bus's own, 404 when not,
+//                  400 without a name
+//   mmi.workers    the same, with a second frame: the number of its workers in decimal digits
+//   mmi.services   a prefix or nothing: 200 and a JSON array of {"service", "workers", "waiting"}, at most 1 000, by name
+//   mmi.echo       anything: 200 and the same frames
+//   others         501
+void answer_mmi(const Client& client, wire::Frames&& body, Majordomo& majordomo, Outputs& out);
 
 }  // namespace compositord::broker

@@ -1,7 +1,6 @@
 // bus.manifest, bus.status and bus.admin: questions that are answered from memory.
 
 #include <algorithm>
-#include <array>
 #include <optional>
 
 #include <fmt/format.h>
@@ -109,8 +108,7 @@ msg::Value list_entry(const BusContext& bus, const Compositor& c) {
 }  // namespace
 
 bool is_bus_service(std::string_view name) noexcept {
-  constexpr std::array<std::string_view, 4> kServices{"bus.agent", "bus.manifest", "bus.status", "bus.admin"};
-  return std::find(kServices.begin(), kServices.end(), name) != kServices.end();
+  return std::find(kBusServices.begin(), kBusServices.end(), name) != kBusServices.end();
 }
 
 Result<Answer> call_manifest_service(const BusContext& bus, const msg::Call& call) {

@@ -12,7 +12,7 @@ OpenRequest& RequestTable::add(Client client) {
   const RequestToken token = ++last_token_;
   OpenRequest& request = requests_[token];
   request.token = token;
-  ++open_by_client_[client.peer];
+  if (!client.peer.value().empty()) ++open_by_client_[client.peer];
   request.client = std::move(client);
   return request;
 }
@@ -21,13 +21,28 @@ void RequestTable::remove(RequestToken token) {
   const auto it = requests_.find(token);
   CHECK(it != requests_.end());
   if (it->second.state != RequestState::kAbandoned) release_client(it->second);
+  release_body(it->second);
   requests_.erase(it);
 }
 
 void RequestTable::release_client(OpenRequest& request) {
+  if (request.client.peer.value().empty()) return;
   const auto it = open_by_client_.find(request.client.peer);
   CHECK(it != open_by_client_.end() && it->second > 0);
   if (--it->second == 0) open_by_client_.erase(it);
+}
+
+bool RequestTable::keep_body(OpenRequest& request, std::size_t kept_bytes_max) {
+  if (request.bytes > kept_bytes_max || kept_bytes_ > kept_bytes_max - request.bytes) return false;
+  kept_bytes_ += request.bytes;
+  request.body_kept = true;
+  return true;
+}
+
+void RequestTable::release_body(OpenRequest& request) {
+  if (!request.body_kept) return;
+  kept_bytes_ -= request.bytes;
+  request.body_kept = false;
 }
 
 OpenRequest* RequestTable::find(RequestToken token) {

@@ -7,6 +7,7 @@
 //   –          | kWaiting   | a request that is accepted
 //   kWaiting   | kWithWorker| a worker has credit
 //   kWithWorker| kAbandoned | its deadline passed
+//   kWithWorker| kWaiting   | its worker died and is idempotent: once
 //   any        | –          | answered, refused, expired in the queue, worker gone
 
 #include <cstdint>
@@ -17,6 +18,7 @@
 
 #include "broker/core/timer_queue.h"
 #include "broker/core/worker_table.h"
+#include "common/base/result.h"
 #include "common/msg/envelope.h"
 #include "common/wire/mdp.h"
 
@@ -26,11 +28,30 @@ using RequestToken = std::uint64_t;  // 1, 2, …; the "client address" that a w
 
 enum class RequestState : std::uint8_t { kWaiting, kWithWorker, kAbandoned };
 
+// On whose behalf a request is made: for a peer of the bus, or for a part of the broker that is told the outcome in its
+// place (Majordomo::take_outcomes).
+enum class Origin : std::uint8_t { kPeer, kJob, kGroupCall, kIdempotentCall };
+
 // Who asked, and how an answer to it must look.
 struct Client {
-  wire::RoutingId peer;
+  wire::RoutingId peer;  // empty for what the broker does by itself: it counts for no peer's limits
   wire::Dialect dialect;
   std::string service;
+  Origin origin = Origin::kPeer;
+  std::uint64_t key = 0;  // which job or call, unless it is a peer's own
+};
+
+// What is known, when a request has ended, of whether it was carried out.
+enum class Carried : std::uint8_t { kAnswered, kNo, kUnknown };
+
+// What became of a request that the broker made by itself.
+struct Outcome {
+  Origin origin = Origin::kJob;
+  std::uint64_t key = 0;
+  bool final = true;
+  Carried carried = Carried::kAnswered;
+  wire::Frames body;  // the worker's, with kAnswered
+  Error error;        // otherwise
 };
 
 // What makes a request a Layer-1 call: it can be answered with a status.
@@ -44,9 +65,14 @@ struct OpenRequest {
   RequestState state = RequestState::kWaiting;
   Client client;
   std::optional<CallMark> call;  // none: a plain MDP request
-  wire::Frames body;             // while waiting
+  wire::Frames body;             // while waiting, and at an idempotent worker
   std::size_t bytes = 0;         // of the body
-  WorkerId worker = 0;           // unless waiting
+  Instant arrived;
+  Instant dispatched;      // unless waiting
+  bool streamed = false;   // a PARTIAL was passed on
+  bool retried = false;    // it was given back to the queue once
+  bool body_kept = false;  // at a worker, so that it can be given back
+  WorkerId worker = 0;     // unless waiting
   TimerId deadline_timer = 0;
   std::list<RequestToken>::iterator queue_place;  // while waiting
 };
@@ -57,14 +83,19 @@ class RequestTable {
   void remove(RequestToken token);  // its timer must be cancelled before
   // The client has its answer: it may open another request, though the worker may still be busy with this one.
   void release_client(OpenRequest& request);
+  // Accounts for a body that is kept while a worker has the request. False: all kept bodies together would be over the
+  // maximum.
+  [[nodiscard]] bool keep_body(OpenRequest& request, std::size_t kept_bytes_max);
+  void release_body(OpenRequest& request);
   OpenRequest* find(RequestToken token);
   std::size_t size() const noexcept { return requests_.size(); }
-  std::size_t open_for(const wire::RoutingId& client) const;
+  std::size_t open_for(const wire::RoutingId& client) const;  // 0 for the broker's own
   const std::unordered_map<RequestToken, OpenRequest>& all() const noexcept { return requests_; }
 
  private:
   std::unordered_map<RequestToken, OpenRequest> requests_;
   std::unordered_map<wire::RoutingId, std::size_t> open_by_client_;
+  std::size_t kept_bytes_ = 0;
   RequestToken last_token_ = 0;
 };
 

@@ -21,12 +21,20 @@ void ServiceTable::close_if_empty(const std::string& name) {
 }
 
 bool ServiceTable::enqueue(Service& service, OpenRequest& request) {
+  return enqueue_at(service, service.waiting.end(), request);
+}
+
+bool ServiceTable::enqueue_first(Service& service, OpenRequest& request) {
+  return enqueue_at(service, service.waiting.begin(), request);
+}
+
+bool ServiceTable::enqueue_at(Service& service, std::list<RequestToken>::iterator place, OpenRequest& request) {
   if (service.waiting.size() >= limits_.queued_requests_per_service_max) return false;
   if (service.waiting_bytes + request.bytes > limits_.queued_bytes_per_service_max) return false;
   if (waiting_bytes_ + request.bytes > limits_.queued_bytes_max) return false;
   service.waiting_bytes += request.bytes;
   waiting_bytes_ += request.bytes;
-  request.queue_place = service.waiting.insert(service.waiting.end(), request.token);
+  request.queue_place = service.waiting.insert(place, request.token);
   return true;
 }
 

@@ -31,6 +31,8 @@ class ServiceTable {
 
   // False, and nothing changed, when the service's queue or all queues together are full.
   [[nodiscard]] bool enqueue(Service& service, OpenRequest& request);
+  // The same at the head of the queue.
+  [[nodiscard]] bool enqueue_first(Service& service, OpenRequest& request);
   void dequeue(Service& service, OpenRequest& request);
 
   void put_idle(Service& service, Worker& worker);  // at the end of the line
@@ -41,6 +43,8 @@ class ServiceTable {
   const std::unordered_map<std::string, Service>& all() const noexcept { return services_; }
 
  private:
+  bool enqueue_at(Service& service, std::list<RequestToken>::iterator place, OpenRequest& request);
+
   Limits limits_;
   std::unordered_map<std::string, Service> services_;
   std::size_t waiting_bytes_ = 0;

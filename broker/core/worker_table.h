@@ -3,9 +3,9 @@
 //
 //   state        | becomes   | when
 //   -------------|-----------|---------------------------------------------------------------
-//   –            | kAdmitted | bus.agent register, answered 200
+//   –            | kAdmitted | bus.agent register or bus.worker register, answered 200
 //   –            | kReady    | READY of a plain MDP service
-//   kAdmitted    | kReady    | READY of compositor/<id>, for the id it registered
+//   kAdmitted    | kReady    | READY of the service it registered: compositor/<id> for an agent
 //   any          | –         | DISCONNECT, leave, silence, connection gone, takeover, unexpected command
 //
 // Doubt is the other thing known of a worker: that its connection seems closed, or that it has been silent for long.
@@ -42,8 +42,9 @@ struct Worker {
   WorkerState state = WorkerState::kReady;
   Doubt doubt = Doubt::kNone;
   std::optional<msg::CompositorId> compositor;  // of an agent
-  std::string service;                          // empty until READY
+  std::string service;                          // that it registered or said READY for
   int credit = 1;                               // requests that may be outstanding
+  bool idempotent = false;                      // what it did not answer before it died may be done again by another
   std::set<std::uint64_t> outstanding;          // request tokens
   Duration interval{};                          // agreed heartbeat interval, both directions
   int liveness = 3;

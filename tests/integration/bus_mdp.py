@@ -158,7 +158,7 @@ class Order(WithBroker):
     def test_a_second_ready_is_refused(self):
         worker = self.worker(b"twice")
         worker.command("READY", b"twice")
-        self.expect_disconnect(worker, "a worker that has a service")
+        self.expect_disconnect(worker, "a second READY")
 
     def test_a_heartbeat_or_a_reply_from_a_stranger_is_answered_with_disconnect(self):
         for version in (1, 2):

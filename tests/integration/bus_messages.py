@@ -67,6 +67,8 @@ class RealMessages(unittest.TestCase):
                     feed.Subscriber(broker.feed, "json/" if as_json else "", as_json=as_json) as subscriber:
                 self.agent_side(agent)
                 self.caller_side(caller)
+                self.check_call(caller, "bus.worker", "register", {"service": "render", "credit": 4, "idempotent": True},
+                                "worker-register", "worker-registered")
                 agent.ask("leave")
                 subscriber.wait_for(lambda m: m.kind == "bus" and m.header["seq"] >= 2)
                 self.check_call(caller, "bus.manifest", "list", {}, "page", "manifest-list")
@@ -182,7 +184,7 @@ class RealMessages(unittest.TestCase):
 class Refusals(unittest.TestCase):
     """Runs after RealMessages (unittest sorts by name within this list), with the messages it has collected."""
 
-    OPEN = {"request-header", "register", "status-report", "manifest", "manifest-put", "page"}
+    OPEN = {"request-header", "register", "worker-register", "status-report", "manifest", "manifest-put", "page"}
 
     # Of what the broker writes, only these may be missing.
     MAY_BE_MISSING = {"reply-header": {"error", "age_ms", "result"}, "command-output-result": {"before", "after"},

@@ -28,6 +28,17 @@ std::string text_of_frame(const std::string& frame) {
   return hex;
 }
 
+// Of the broker's statistics only the counters that are not zero: the rest would change with every new counter.
+msg::Value without_noise(const msg::Value& result) {
+  const msg::Value* counters = result.find("counters");
+  if (counters == nullptr || counters->if_map() == nullptr) return result;
+  msg::Value counted = msg::Value::map();
+  for (const auto& [name, count] : *counters->if_map()) {
+    if (count.if_int() != nullptr && *count.if_int() != 0) counted.set(name, count);
+  }
+  return msg::Value::map({{"counters", std::move(counted)}});
+}
+
 std::string text_of_body(const wire::Frames& body) {
   const Result<msg::Reply> reply = msg::looks_like_call(body) ? msg::parse_reply(body) : fail(Status::kMalformed, {});
   if (!reply) return text_of_frames(body);
@@ -35,7 +46,7 @@ std::string text_of_body(const wire::Frames& body) {
   if (reply->encoding == msg::Encoding::kJson) text += " json";
   if (reply->header.error) text += " \"" + *reply->header.error + "\"";
   if (reply->header.age_ms) text += fmt::format(" age_ms={}", *reply->header.age_ms);
-  if (!reply->result.if_map()->empty()) text += " " + msg::encode_json(reply->result);
+  if (!reply->result.if_map()->empty()) text += " " + msg::encode_json(without_noise(reply->result));
   return shorten(text);
 }
 

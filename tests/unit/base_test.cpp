@@ -13,6 +13,7 @@
 #include "common/base/bounded_queue.h"
 #include "common/base/check.h"
 #include "common/base/error_code.h"
+#include "common/base/glob.h"
 #include "common/base/instant.h"
 #include "common/base/log_event.h"
 #include "common/base/random.h"
@@ -259,6 +260,24 @@ TEST(LogEvent, SeveritiesHaveNames) {
   EXPECT_EQ(severity_name(Severity::kInfo), "info");
   EXPECT_EQ(severity_name(Severity::kWarning), "warning");
   EXPECT_EQ(severity_name(Severity::kError), "error");
+}
+
+TEST(Glob, StarsTakeAnythingAndQuestionMarksOneByte) {
+  EXPECT_TRUE(glob_matches("", ""));
+  EXPECT_FALSE(glob_matches("", "a"));
+  EXPECT_TRUE(glob_matches("*", ""));
+  EXPECT_TRUE(glob_matches("wall-*/wayland-?", "wall-12/wayland-1"));
+  EXPECT_FALSE(glob_matches("wall-*/wayland-?", "wall-12/wayland-10"));
+  EXPECT_TRUE(glob_matches("*a*b*c", "xxaxbxbxc"));
+  EXPECT_FALSE(glob_matches("*a*b*c", "xxaxbxbxcx"));
+  EXPECT_FALSE(glob_matches("a?", "a"));
+  EXPECT_TRUE(glob_matches("a/b", "a/b"));
+}
+
+TEST(Glob, ManyStarsDoNotTakeForEver) {
+  std::string pattern;
+  for (int i = 0; i < 200; ++i) pattern += "*a";
+  EXPECT_FALSE(glob_matches(pattern + "b", std::string(20'000, 'a')));
 }
 
 }  // namespace

@@ -1,0 +1,167 @@
+// The way of a request through Majordomo: accepted, waiting, with a worker, ended. States: request_table.h.
+
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "broker/core/majordomo.h"
+#include "common/base/check.h"
+#include "common/wire/mdp_codec.h"
+
+namespace compositord::broker {
+
+void Majordomo::route_plain(Client client, wire::Frames&& body, Instant now, Outputs& out) {
+  open_request(std::move(client), std::nullopt, std::move(body), config_.plain_request_expiry, now, out);
+}
+
+void Majordomo::route_call(Client client, CallMark call, wire::Frames&& body, Duration deadline, Instant now,
+                           Outputs& out) {
+  if (!has_workers(client.service) && !client.service.starts_with(msg::kCompositorServicePrefix)) {
+    const Error error{Status::kNotFound, fmt::format("no worker offers the service \"{}\"", client.service)};
+    return refuse(client, call, error, out);
+  }
+  open_request(std::move(client), std::move(call), std::move(body), deadline, now, out);
+}
+
+void Majordomo::open_request(Client client, std::optional<CallMark> call, wire::Frames&& body, Duration deadline,
+                             Instant now, Outputs& out) {
+  const Limits& limits = config_.limits;
+  const auto limit = [&](std::string text) { refuse(client, call, Error{Status::kLimit, std::move(text)}, out); };
+  if (requests_.open_for(client.peer) >= limits.open_requests_per_client_max) {
+    return limit(fmt::format("this client has {} open requests already", limits.open_requests_per_client_max));
+  }
+  if (requests_.size() >= limits.open_requests_max) return limit("the broker has too many open requests");
+  const std::string name = client.service;
+  Service* service = services_.open(name);
+  if (service == nullptr) return limit("the broker knows too many services");
+
+  OpenRequest& request = requests_.add(std::move(client));
+  request.call = std::move(call);
+  request.bytes = wire::total_bytes(body);
+  request.body = std::move(body);
+  if (!services_.enqueue(*service, request)) {
+    const std::string text = fmt::format("the queue of \"{}\" is full ({} requests, {} bytes)", name,
+                                         service->waiting.size(), service->waiting_bytes);
+    refuse(request.client, request.call, Error{Status::kLimit, text}, out);
+    requests_.remove(request.token);
+    services_.close_if_empty(name);
+    return;
+  }
+  request.arrived = now;
+  request.deadline_timer = timers_.arm(now + deadline, TimerKind::kRequestDeadline, request.token);
+  serve(name, now, out);
+}
+
+void Majordomo::tell_failure(const Client& client, const std::optional<CallMark>& call, Carried carried,
+                             const Error& error, LogEvent plain_event, Outputs& out) {
+  if (client.origin != Origin::kPeer) {
+    outcomes_.push_back(Outcome{client.origin, client.key, true, carried, {}, error});
+  } else if (call) {
+    send_reply(client, msg::error_reply(call->encoding, call->id, error), out);
+  } else {
+    // MDP has no way to say no: what a plain client sees is that nothing comes.
+    out.log.push_back(std::move(plain_event.with("service", client.service).with("why", error.text)));
+  }
+}
+
+void Majordomo::refuse(const Client& client, const std::optional<CallMark>& call, const Error& error, Outputs& out) {
+  ++counters_.requests_refused;
+  tell_failure(client, call, Carried::kNo, error, LogEvent(Severity::kWarning, "request.dropped"), out);
+}
+
+void Majordomo::serve(const std::string& name, Instant now, Outputs& out) {
+  Service* service = services_.find(name);
+  while (service != nullptr && !service->idle.empty() && !service->waiting.empty()) {
+    Worker* worker = workers_.find(service->idle.front());
+    OpenRequest* request = requests_.find(service->waiting.front());
+    CHECK(worker != nullptr && request != nullptr);
+    dispatch(*service, *worker, *request, now, out);
+  }
+}
+
+void Majordomo::dispatch(Service& service, Worker& worker, OpenRequest& request, Instant now, Outputs& out) {
+  services_.dequeue(service, request);
+  request.state = RequestState::kWithWorker;
+  request.worker = worker.id;
+  // A plain request only has a time to wait for a worker; what the worker takes is its own affair.
+  if (!request.call) timers_.cancel(request.deadline_timer);
+  worker.outstanding.insert(request.token);
+  // 18/MDP: "The broker SHOULD use a least-recently-used queue": to the end of the line, if there is credit left.
+  services_.take_idle(service, worker);
+  if (worker.outstanding.size() < static_cast<std::size_t>(worker.credit)) services_.put_idle(service, worker);
+  ++counters_.requests_routed;
+  request.dispatched = now;
+  waits_.push_back(now - request.arrived);
+  wire::mdp::WorkerRequest message{address_of(request.token), {}};
+  if (worker.idempotent && !request.retried && requests_.keep_body(request, config_.limits.queued_bytes_max)) {
+    message.body = request.body;
+  } else {
+    message.body = std::move(request.body);
+  }
+  out.sends.push_back(Send{worker.peer, wire::serialize(worker.dialect, std::move(message)), request.token});
+}
+
+void Majordomo::forward(OpenRequest& request, bool final, wire::Frames&& body, Outputs& out) {
+  request.streamed = request.streamed || !final;
+  if (request.client.origin != Origin::kPeer) {
+    outcomes_.push_back(
+        Outcome{request.client.origin, request.client.key, final, Carried::kAnswered, std::move(body), {}});
+    return;
+  }
+  if (!final && request.client.dialect.version == wire::MdpVersion::k01) {
+    // 7/MDP knows only one reply to a request. Test: Majordomo.DropsAndCountsPartialsForA01Client
+    ++counters_.partials_dropped;
+    return;
+  }
+  wire::mdp::ClientReply message{final, request.client.service, std::move(body)};
+  out.sends.push_back(Send{request.client.peer, wire::serialize(request.client.dialect, std::move(message))});
+}
+
+void Majordomo::finish(OpenRequest& request, Instant now, Outputs& out) {
+  const std::string service_name = request.client.service;
+  Worker* worker = workers_.find(request.worker);
+  forget(request);
+  if (worker != nullptr) services_.put_idle(*services_.find(service_name), *worker);
+  services_.close_if_empty(service_name);
+  serve(service_name, now, out);
+}
+
+void Majordomo::forget(OpenRequest& request) {
+  timers_.cancel(request.deadline_timer);
+  if (request.state == RequestState::kWaiting) services_.dequeue(*services_.find(request.client.service), request);
+  if (Worker* worker = workers_.find(request.worker)) worker->outstanding.erase(request.token);
+  requests_.remove(request.token);
+}
+
+void Majordomo::request_timed_out(OpenRequest& request, Instant now, Outputs& out) {
+  ++counters_.requests_expired;
+  const bool waiting = request.state == RequestState::kWaiting;
+  const Error error{Status::kDeadline, waiting ? "the deadline passed before a worker was free; it was not carried out"
+                                               : "the deadline passed; whether it was carried out is unknown"};
+  tell_failure(request.client, request.call, waiting ? Carried::kNo : Carried::kUnknown, error,
+               LogEvent(Severity::kWarning, "request.expired"), out);
+  if (waiting) return finish(request, now, out);
+  // The worker may still be busy with it: its credit stays taken until it answers or dies.
+  requests_.release_client(request);
+  request.state = RequestState::kAbandoned;
+}
+
+bool Majordomo::give_back(OpenRequest& request, const Worker& worker, Instant now) {
+  if (request.state != RequestState::kWithWorker || !worker.idempotent || request.retried || request.streamed ||
+      !request.body_kept)
+    return false;
+  Service* service = services_.find(request.client.service);
+  if (service == nullptr || !services_.enqueue_first(*service, request)) return false;
+  requests_.release_body(request);
+  request.state = RequestState::kWaiting;
+  request.worker = 0;
+  request.retried = true;
+  if (request.deadline_timer == 0) {
+    request.deadline_timer =
+        timers_.arm(now + config_.plain_request_expiry, TimerKind::kRequestDeadline, request.token);
+  }
+  ++counters_.requests_retried;
+  return true;
+}
+
+}  // namespace compositord::broker
