@@ -50,23 +50,23 @@ Result<Answer> do_register(const BusContext& bus, const Client& client, const ms
   admission.credit =
       terms_of(bus.config.services, admission.service, ServiceTerms{bus.config.agent_credit, false}).credit;
   agreed.credit = admission.credit;
-  const Result<void> admitted = bus.majordomo.admit(client.peer, client.dialect, admission, bus.now, out);
+  const Result<void> admitted = bus.majordomo.admit(client.peer, client.dialect, admission, bus.now.instant, out);
   if (!admitted) return tl::unexpected<Error>(admitted.error());
   agreed.session = bus.counters.agents_registered;
-  bus.compositors.admit(*id, std::move(wanted->labels), bus.unix_now);
+  bus.compositors.admit(*id, std::move(wanted->labels), bus.now.calendar);
   agreed.manifest_hash = bus.compositors.find(id->value())->hash;
 
   LogEvent event(Severity::kInfo, "agent.registered");
   event.with("id", id->value()).with("session", std::to_string(agreed.session));
   if (wanted->software) event.with("software", wanted->software->name + " " + wanted->software->version);
   out.log.push_back(std::move(event));
-  return Answer{to_value(agreed), {}, {}};
+  return Answer{to_value(agreed), {}, {}, {}};
 }
 
 Result<Answer> do_status(const BusContext& bus, const msg::CompositorId& id, const msg::Call& call, Outputs& out) {
   Result<msg::StatusReport> report = msg::from_value<msg::StatusReport>(call.params);
   if (!report) return tl::unexpected<Error>(report.error());
-  bus.compositors.report(id, std::move(*report), bus.unix_now, out);
+  bus.compositors.report(id, std::move(*report), bus.now.calendar, out);
   return Answer{};
 }
 
@@ -74,7 +74,7 @@ Result<Answer> do_manifest_put(const BusContext& bus, const msg::CompositorId& i
                                Outputs& out) {
   const msg::Value* manifest = call.params.find("manifest");
   if (manifest == nullptr) return fail(Status::kMalformed, "manifest: missing");
-  const Result<std::uint64_t> commit = bus.compositors.put_manifest(id, *manifest, bus.unix_now, out);
+  const Result<std::uint64_t> commit = bus.compositors.put_manifest(id, *manifest, bus.now.calendar, out);
   if (!commit) return tl::unexpected<Error>(commit.error());
   const Compositor* c = bus.compositors.find(id.value());
   Answer answer;
@@ -98,7 +98,7 @@ Result<Answer> call_agent_service(const BusContext& bus, const Client& client, c
   const msg::CompositorId id = *agent_of;
   if (method == "status") return do_status(bus, id, call, out);
   if (method == "manifest.put") return do_manifest_put(bus, id, call, out);
-  bus.majordomo.leave(client.peer, bus.now, out);
+  bus.majordomo.leave(client.peer, bus.now.instant, out);
   return Answer{};
 }
 

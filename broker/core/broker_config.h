@@ -27,6 +27,13 @@ struct Limits {
   std::size_t workers_max = 200'000;
   std::size_t agents_max = 100'000;
   std::size_t feed_prefixes_max = 100'000;
+  std::size_t jobs_max = 10'000;                 // kept, ended ones included
+  std::size_t job_bytes_max = 256U << 20U;       // of all of them: what was asked and what was answered
+  std::size_t job_result_bytes_max = 8U << 20U;  // of one answer
+  std::size_t idem_calls_max = 10'000;           // outcomes that are kept for repeated calls
+  std::size_t idem_bytes_max = 64U << 20U;       // of all of them
+  std::size_t group_calls_max = 1'000;           // under way
+  std::size_t group_targets_max = 10'000;        // of one group call
 };
 
 struct BrokerConfig {
@@ -39,6 +46,12 @@ struct BrokerConfig {
   Duration deadline_max = std::chrono::hours(1);
   // How long a plain MDP request waits for a worker before it is dropped and counted.
   Duration plain_request_expiry = std::chrono::seconds(30);
+  // A queued call that names no time to live, the longest that one may name, and how long results are kept.
+  Duration job_time_to_live = std::chrono::hours(1);
+  Duration job_time_to_live_max = std::chrono::hours(720);
+  Duration job_keep = std::chrono::hours(24);
+  // How long the outcome of a call with an idem key is kept for its repetitions.
+  Duration idem_keep = std::chrono::hours(1);
   // From the socket monitor's word that a connection closed to `lost`, asking in between. See Majordomo::disconnected.
   Duration disconnect_grace = std::chrono::milliseconds(60);
   std::vector<ServiceRule> services;

@@ -4,8 +4,10 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "broker/core/mmi.h"
+#include "broker/core/titanic.h"
 #include "common/base/check.h"
 #include "common/wire/mdp_codec.h"
 
@@ -36,17 +38,21 @@ BrokerCore::BrokerCore(BrokerConfig config, std::uint64_t epoch)
     : config_(std::move(config)),
       feed_(epoch, config_.limits, counters_),
       majordomo_(config_, timers_, counters_),
-      compositors_(config_.limits, feed_),
+      compositors_(config_.limits, feed_, commit_ids_),
+      jobs_(config_, majordomo_, timers_, counters_, commit_ids_, epoch),
+      group_calls_(config_, majordomo_, compositors_, counters_),
+      idempotent_calls_(config_, counters_),
       fault_events_left_(kFaultEventsPerTick) {}
 
-void BrokerCore::load(Instant now, const std::vector<CompositorRecord>& records, Outputs& out) {
-  compositors_.load(records, unix_at(now), out);
+void BrokerCore::load(Instant now, const StoredState& stored, Outputs& out) {
+  compositors_.load(stored.compositors, unix_at(now), out);
+  jobs_.load(stored.jobs, both(now), out);
   timers_.arm(now, TimerKind::kBusTick, 0);
 }
 
 void BrokerCore::step(Instant now, Input input, Outputs& out) {
   std::visit([&](auto& i) { on(i, now, out); }, input);
-  apply_link_changes(now, out);
+  settle(now, out);
 }
 
 Instant BrokerCore::next_deadline() const noexcept { return timers_.next(); }
@@ -95,16 +101,17 @@ void BrokerCore::on(input::FeedReceived& received, Instant now, Outputs& out) {
   log_fault(LogEvent(Severity::kWarning, "feed.malformed").with("frames", std::to_string(received.frames.size())), out);
 }
 
-void BrokerCore::on(input::StoreDone& done, Instant, Outputs& out) {
+void BrokerCore::on(input::StoreDone& done, Instant now, Outputs& out) {
   const auto it = pending_commits_.find(done.commit_id);
   if (!done.result) {
     ++counters_.store_failures;
     log_fault(LogEvent(Severity::kError, "store.failed").with("why", done.result.error().text), out);
   }
+  jobs_.on_stored(done.commit_id, done.result, both(now), out);
   if (it == pending_commits_.end()) return;
   PendingCommit pending = std::move(it->second);
   pending_commits_.erase(it);
-  compositors_.set_stored(pending.compositor, done.result.has_value());
+  if (!pending.compositor.empty()) compositors_.set_stored(pending.compositor, done.result.has_value());
   if (!done.result) {
     pending.reply.header.status = to_number(Status::kStore);
     pending.reply.header.error =
@@ -131,6 +138,8 @@ void BrokerCore::on(input::Tick&, Instant now, Outputs& out) {
   while (const std::optional<Timer> timer = timers_.pop_due(now)) {
     if (timer->kind == TimerKind::kBusTick) {
       bus_tick(now, out);
+    } else if (timer->kind == TimerKind::kJobEnd || timer->kind == TimerKind::kJobRetry) {
+      jobs_.on_timer(*timer, both(now), out);
     } else {
       majordomo_.on_timer(*timer, now, out);
     }
@@ -139,6 +148,7 @@ void BrokerCore::on(input::Tick&, Instant now, Outputs& out) {
 
 void BrokerCore::bus_tick(Instant now, Outputs& out) {
   timers_.arm(now + kBusTickInterval, TimerKind::kBusTick, 0);
+  idempotent_calls_.forget_old(now);
   feed_.publish(FeedKind::kBus, "tick", msg::Value::map({{"epoch", feed_.epoch()}, {"seqs", feed_.seqs()}}),
                 unix_at(now), out);
   if (fault_events_left_ < 0) {
@@ -156,9 +166,27 @@ void BrokerCore::log_fault(LogEvent event, Outputs& out) {
   }
 }
 
-void BrokerCore::apply_link_changes(Instant now, Outputs& out) {
-  for (const LinkChange& change : majordomo_.take_link_changes()) {
-    compositors_.set_link(change.id, change.link, change.why, unix_at(change.last_heard), unix_at(now), out);
+void BrokerCore::settle(Instant now, Outputs& out) {
+  // Each round answers what the one before has caused. A request that fails at once is not tried again at once, so this ends.
+  for (;;) {
+    std::vector<LinkChange> links = majordomo_.take_link_changes();
+    std::vector<Outcome> outcomes = majordomo_.take_outcomes();
+    const std::vector<std::string> ready = majordomo_.take_ready_services();
+    if (links.empty() && outcomes.empty() && ready.empty()) return;
+    for (const LinkChange& change : links) {
+      compositors_.set_link(change.id, change.link, change.why, unix_at(change.last_heard), unix_at(now), out);
+    }
+    for (Outcome& outcome : outcomes) tell_outcome(std::move(outcome), now, out);
+    for (const std::string& service : ready) jobs_.wake(service, both(now), out);
+  }
+}
+
+void BrokerCore::tell_outcome(Outcome&& outcome, Instant now, Outputs& out) {
+  switch (outcome.origin) {
+    case Origin::kJob: return jobs_.on_outcome(std::move(outcome), both(now), out);
+    case Origin::kGroupCall: return group_calls_.on_outcome(std::move(outcome), now, out);
+    case Origin::kIdempotentCall: return idempotent_calls_.on_outcome(std::move(outcome), now, out);
+    case Origin::kPeer: CHECK(false);  // a peer is answered by Majordomo itself
   }
 }
 
@@ -168,6 +196,9 @@ void BrokerCore::on_request(const wire::RoutingId& peer, const wire::Dialect& di
                             wire::mdp::ClientRequest&& request, Instant now, Outputs& out) {
   Client client{peer, dialect, std::move(request.service)};
   if (client.service.starts_with("mmi.")) return answer_mmi(client, std::move(request.body), majordomo_, out);
+  if (client.service.starts_with(kTitanicPrefix)) {
+    return answer_titanic(client, std::move(request.body), config_, jobs_, both(now), out);
+  }
   if (client.service.starts_with("bus.")) return call_bus_service(client, request.body, now, out);
   if (client.service.starts_with(msg::kCompositorServicePrefix)) {
     return call_compositor(std::move(client), std::move(request.body), now, out);
@@ -178,8 +209,16 @@ void BrokerCore::on_request(const wire::RoutingId& peer, const wire::Dialect& di
 void BrokerCore::call_bus_service(const Client& client, const wire::Frames& body, Instant now, Outputs& out) {
   const Result<msg::Call> call = msg::parse_call(body);
   if (!call) return refuse(client, msg::encoding_of(body), msg::Value(), call.error(), out);
-  const BusContext bus{config_, majordomo_, compositors_, feed_, counters_, now, unix_at(now)};
-  if (client.service == "bus.agent") return answer(client, *call, call_agent_service(bus, client, *call, out), out);
+  const BusContext bus{config_, majordomo_, compositors_, jobs_, feed_, counters_, both(now)};
+  if (client.service == "bus.agent") {
+    answer(client, *call, call_agent_service(bus, client, *call, out), out);
+    // An agent's news may be that its compositor is there again.
+    const msg::CompositorId* id = call->header.method == "status" ? majordomo_.compositor_of(client.peer) : nullptr;
+    if (id != nullptr) jobs_.wake(msg::service_name(*id), both(now), out);
+    return;
+  }
+  if (client.service == "bus.group") return call_group(client, *call, both(now), out);
+  if (client.service == "bus.job") return answer(client, *call, call_job_service(bus, *call, out), out);
   if (client.service == "bus.worker") return answer(client, *call, call_worker_service(bus, client, *call, out), out);
   if (client.service == "bus.manifest") return answer(client, *call, call_manifest_service(bus, *call), out);
   if (client.service == "bus.status") return answer(client, *call, call_status_service(bus, *call), out);
@@ -193,14 +232,15 @@ void BrokerCore::answer(const Client& client, const msg::Call& call, const Resul
   if (!answer) return refuse(client, call.encoding, call.header.id, answer.error(), out);
   msg::Reply reply = msg::ok_reply(call, answer->result);
   reply.header.age_ms = answer->age_ms;
+  reply.attachments = answer->attachments;
   if (!answer->after_commit) return send_reply(client, reply, out);
   if (pending_commits_.size() >= kPendingCommitsMax) {
-    const Error error{Status::kLimit, "too many manifests are waiting for the store; this one is in memory"};
+    const Error error{Status::kLimit, "too many answers are waiting for the store; this change is in memory"};
     return refuse(client, call.encoding, call.header.id, error, out);
   }
-  const msg::CompositorId* id = majordomo_.compositor_of(client.peer);
-  CHECK(id != nullptr);
-  pending_commits_.emplace(*answer->after_commit, PendingCommit{client, std::move(reply), id->value()});
+  const msg::CompositorId* id = client.service == "bus.agent" ? majordomo_.compositor_of(client.peer) : nullptr;
+  pending_commits_.emplace(*answer->after_commit,
+                           PendingCommit{client, std::move(reply), id == nullptr ? std::string() : id->value()});
 }
 
 void BrokerCore::call_compositor(Client client, wire::Frames&& body, Instant now, Outputs& out) {
@@ -217,25 +257,60 @@ void BrokerCore::call_compositor(Client client, wire::Frames&& body, Instant now
   if (compositor == nullptr) {
     return refuse_with(Status::kNotFound, fmt::format("no compositor {} has ever registered", id->value()));
   }
-  if (!majordomo_.has_agent(*id)) {
+  if (!majordomo_.has_agent(*id) && !header->queue.value_or(false)) {
     const UnixMs seen = compositor->last_seen;
     return refuse_with(Status::kNotConnected,
                        fmt::format("the agent of {} is not connected; it was last seen {:.1f} s ago", id->value(),
                                    static_cast<double>(std::max<std::int64_t>(0, unix_at(now).ms - seen.ms)) / 1e3));
   }
-  majordomo_.route_call(std::move(client), CallMark{encoding, header->id}, std::move(body), deadline_of(*header), now,
-                        out);
+  accept_call(std::move(client), *header, std::move(body), now, out);
 }
 
 void BrokerCore::call_foreign_service(Client client, wire::Frames&& body, Instant now, Outputs& out) {
   // A foreign body is opaque. Only one that reads as a whole call header is treated as a call.
   if (msg::looks_like_call(body)) {
     if (const Result<msg::RequestHeader> header = msg::parse_call_header(body)) {
-      const CallMark call{msg::encoding_of(body), header->id};
-      return majordomo_.route_call(std::move(client), call, std::move(body), deadline_of(*header), now, out);
+      return accept_call(std::move(client), *header, std::move(body), now, out);
     }
   }
   majordomo_.route_plain(std::move(client), std::move(body), now, out);
+}
+
+void BrokerCore::accept_call(Client client, const msg::RequestHeader& header, wire::Frames&& body, Instant now,
+                             Outputs& out) {
+  CallMark call{msg::encoding_of(body), header.id};
+  if (header.queue.value_or(false)) {
+    JobRequest wanted;
+    wanted.service = client.service;
+    wanted.method = header.method;
+    wanted.body = std::move(body);
+    const ServiceTerms terms = terms_of(config_.services, client.service, ServiceTerms{});
+    wanted.idempotent = header.idempotent.value_or(terms.idempotent);
+    wanted.idem = header.idem.value_or("");
+    wanted.time_to_live = config_.job_time_to_live;
+    if (header.ttl_ms) {
+      wanted.time_to_live = std::chrono::milliseconds(std::min(*header.ttl_ms, to_ms(config_.job_time_to_live_max)));
+    }
+    wanted.deadline = deadline_of(header);
+    return jobs_.submit(JobCaller{std::move(client), std::move(call)}, std::move(wanted), both(now), out);
+  }
+  if (header.idem) {
+    const std::optional<std::uint64_t> first = idempotent_calls_.admit(client, call, *header.idem, body, out);
+    if (!first) return;
+    client.origin = Origin::kIdempotentCall;
+    client.key = *first;
+  }
+  majordomo_.route_call(std::move(client), std::move(call), std::move(body), deadline_of(header), now, out);
+}
+
+void BrokerCore::call_group(const Client& client, const msg::Call& call, Now now, Outputs& out) {
+  if (call.header.method != "call") {
+    const Error error{Status::kNotFound,
+                      fmt::format("bus.group has no method \"{}\" (call)", escape_for_log(call.header.method, 64))};
+    return refuse(client, call.encoding, call.header.id, error, out);
+  }
+  const Result<void> begun = group_calls_.begin(client, call, deadline_of(call.header), now.instant, out);
+  if (!begun) refuse(client, call.encoding, call.header.id, begun.error(), out);
 }
 
 Duration BrokerCore::deadline_of(const msg::RequestHeader& header) const {
@@ -251,6 +326,7 @@ void BrokerCore::refuse(const Client& client, msg::Encoding encoding, const msg:
 
 bool BrokerCore::check_invariants() const {
   return timers_.check_invariants() && majordomo_.check_invariants() && compositors_.check_invariants() &&
+         jobs_.check_invariants() && group_calls_.check_invariants() && idempotent_calls_.check_invariants() &&
          pending_commits_.size() <= kPendingCommitsMax;
 }
 

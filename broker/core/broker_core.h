@@ -3,7 +3,8 @@
 // parameter. Equal inputs give equal outputs, byte for byte. It never blocks and never throws on a peer's data.
 //
 // One message from socket to reply walks: step() -> on_received() -> a worker's command in Majordomo, or a request, which
-// goes to mmi, to one of the bus's own services, or through Majordomo to a worker.
+// goes to mmi, to titanic, to one of the bus's own services, or through Majordomo to a worker: at once, as one of many
+// (group_calls.h), as the first of its repetitions (idempotent_calls.h), or when its time has come (jobs.h).
 
 #include <cstdint>
 #include <unordered_map>
@@ -13,7 +14,10 @@
 #include "broker/core/compositor_table.h"
 #include "broker/core/counters.h"
 #include "broker/core/feed.h"
+#include "broker/core/group_calls.h"
+#include "broker/core/idempotent_calls.h"
 #include "broker/core/input.h"
+#include "broker/core/jobs.h"
 #include "broker/core/majordomo.h"
 #include "broker/core/outputs.h"
 #include "broker/core/record.h"
@@ -29,7 +33,7 @@ class BrokerCore {
   BrokerCore& operator=(const BrokerCore&) = delete;
 
   // What the store remembered; once, before the first message.
-  void load(Instant now, const std::vector<CompositorRecord>& records, Outputs& out);
+  void load(Instant now, const StoredState& stored, Outputs& out);
   void step(Instant now, Input input, Outputs& out);  // by value: bodies are moved from socket to socket, not copied
   // When the next Tick is due at the latest; kNever when no timer is pending.
   Instant next_deadline() const noexcept;
@@ -42,8 +46,8 @@ class BrokerCore {
   // Whom to tell when a commit has ended.
   struct PendingCommit {
     Client client;
-    msg::Reply reply;  // what to answer when it succeeded
-    std::string compositor;
+    msg::Reply reply;        // what to answer when it succeeded
+    std::string compositor;  // whose manifest it is, or empty
   };
 
   void on(input::Received& received, Instant now, Outputs& out);
@@ -59,23 +63,33 @@ class BrokerCore {
   void on_request(const wire::RoutingId& peer, const wire::Dialect& dialect, wire::mdp::ClientRequest&& request,
                   Instant now, Outputs& out);
   void call_bus_service(const Client& client, const wire::Frames& body, Instant now, Outputs& out);
+  void call_group(const Client& client, const msg::Call& call, Now now, Outputs& out);
   void call_compositor(Client client, wire::Frames&& body, Instant now, Outputs& out);
   void call_foreign_service(Client client, wire::Frames&& body, Instant now, Outputs& out);
+  // A call that may go to a worker: at once, once for all that repeat it, or kept until it can be carried out.
+  void accept_call(Client client, const msg::RequestHeader& header, wire::Frames&& body, Instant now, Outputs& out);
   void answer(const Client& client, const msg::Call& call, const Result<Answer>& answer, Outputs& out);
   void refuse(const Client& client, msg::Encoding encoding, const msg::Value& id, const Error& error, Outputs& out);
   Duration deadline_of(const msg::RequestHeader& header) const;
-  void apply_link_changes(Instant now, Outputs& out);
+  // What one part of the core has to tell the others, until nothing is left to tell.
+  void settle(Instant now, Outputs& out);
+  void tell_outcome(Outcome&& outcome, Instant now, Outputs& out);
   void bus_tick(Instant now, Outputs& out);
   // Log events about peers' faults are limited per second: a flood of bad bytes must not become a flood of log lines.
   void log_fault(LogEvent event, Outputs& out);
   UnixMs unix_at(Instant now) const noexcept;
+  Now both(Instant now) const noexcept { return Now{now, unix_at(now)}; }
 
   BrokerConfig config_;
   Counters counters_;
   TimerQueue timers_;
   Feed feed_;
   Majordomo majordomo_;
+  CommitIds commit_ids_;
   CompositorTable compositors_;
+  Jobs jobs_;
+  GroupCalls group_calls_;
+  IdempotentCalls idempotent_calls_;
   std::unordered_map<std::uint64_t, PendingCommit> pending_commits_;
   std::int64_t unix_ms_at_origin_ = 0;
   int fault_events_left_ = 0;

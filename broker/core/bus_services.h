@@ -1,38 +1,35 @@
 #pragma once
-// The bus's own services: bus.agent (agent_service.cpp), bus.worker (worker_service.cpp) and the questions anybody may ask
+// The bus's own services: bus.agent (agent_service.cpp), bus.worker (worker_service.cpp), bus.job (job_service.cpp) and the questions anybody may ask
 // (query_services.cpp).
 // Source: schemas/PROTOCOL.md "The bus's own services".
 
-#include <array>
 #include <optional>
-#include <string_view>
 
 #include "broker/core/broker_config.h"
 #include "broker/core/compositor_table.h"
 #include "broker/core/counters.h"
+#include "broker/core/jobs.h"
 #include "broker/core/majordomo.h"
+#include "broker/core/service_names.h"
 #include "common/msg/envelope.h"
 
 namespace compositord::broker {
-
-inline constexpr std::array<std::string_view, 5> kBusServices{"bus.agent", "bus.worker", "bus.manifest", "bus.status",
-                                                              "bus.admin"};
-bool is_bus_service(std::string_view name) noexcept;
 
 // What the services see of the broker.
 struct BusContext {
   const BrokerConfig& config;
   Majordomo& majordomo;
   CompositorTable& compositors;
+  Jobs& jobs;
   const Feed& feed;
   const Counters& counters;
-  Instant now;
-  UnixMs unix_now;
+  Now now;
 };
 
 // The outcome of a call: a result to answer with, or the number of a store commit to wait for before `result` is true.
 struct Answer {
   msg::Value result = msg::Value::map();
+  wire::Frames attachments;
   std::optional<std::int64_t> age_ms;
   std::optional<std::uint64_t> after_commit;
 };
@@ -42,6 +39,7 @@ Result<void> check_range(std::string_view name, std::optional<std::int64_t> valu
 
 Result<Answer> call_agent_service(const BusContext& bus, const Client& client, const msg::Call& call, Outputs& out);
 Result<Answer> call_worker_service(const BusContext& bus, const Client& client, const msg::Call& call, Outputs& out);
+Result<Answer> call_job_service(const BusContext& bus, const msg::Call& call, Outputs& out);
 Result<Answer> call_manifest_service(const BusContext& bus, const msg::Call& call);
 Result<Answer> call_status_service(const BusContext& bus, const msg::Call& call);
 Result<Answer> call_admin_service(const BusContext& bus, const msg::Call& call);

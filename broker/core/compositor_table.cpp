@@ -220,8 +220,9 @@ std::uint64_t CompositorTable::store(const Compositor& c, Outputs& out) {
   record.observed_at = c.observed_at;
   record.last_seen = c.last_seen;
   record.labels = c.status.labels;
-  out.store_writes.push_back(StoreWrite{++last_commit_id_, std::move(record)});
-  return last_commit_id_;
+  const std::uint64_t commit_id = commit_ids_.next();
+  out.store_writes.push_back(StoreWrite{commit_id, std::move(record)});
+  return commit_id;
 }
 
 void CompositorTable::set_stored(const std::string& id, bool stored) {

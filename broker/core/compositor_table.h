@@ -36,7 +36,8 @@ struct Compositor {
 
 class CompositorTable {
  public:
-  CompositorTable(const Limits& limits, Feed& feed) : limits_(limits), feed_(feed) {}
+  CompositorTable(const Limits& limits, Feed& feed, CommitIds& commit_ids)
+      : limits_(limits), feed_(feed), commit_ids_(commit_ids) {}
 
   // What the store remembered. Links begin as lost: nobody has been heard in this epoch.
   void load(const std::vector<CompositorRecord>& records, UnixMs now, Outputs& out);
@@ -68,9 +69,9 @@ class CompositorTable {
 
   Limits limits_;
   Feed& feed_;
+  CommitIds& commit_ids_;
   AlertTable alerts_;
   std::map<std::string, Compositor> compositors_;
-  std::uint64_t last_commit_id_ = 0;
 };
 
 }  // namespace compositord::broker

@@ -22,6 +22,12 @@ struct Counters {
   std::uint64_t requests_retried = 0;   // their worker died, and another gets them: idempotent services only
   std::uint64_t replies_late = 0;       // to a request that had already ended
   std::uint64_t partials_dropped = 0;   // for clients that speak 0.1, which has none
+  std::uint64_t jobs_queued = 0;
+  std::uint64_t jobs_retried = 0;  // an attempt that was not carried out, or may be made again
+  std::uint64_t jobs_expired = 0;  // never begun within their time to live
+  std::uint64_t jobs_ended = 0;
+  std::uint64_t idem_repeated = 0;  // calls that were answered with the outcome of an earlier one
+  std::uint64_t group_calls = 0;
   std::uint64_t heartbeats_sent = 0;
   std::uint64_t agents_registered = 0;
   std::uint64_t agents_lost = 0;

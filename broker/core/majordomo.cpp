@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "broker/core/service_names.h"
 #include "common/base/check.h"
 #include "common/wire/mdp_codec.h"
 
@@ -30,13 +31,6 @@ LogEvent about(Severity severity, std::string_view name, const Worker& worker) {
 
 }  // namespace
 
-void send_reply(const Client& client, const msg::Reply& reply, Outputs& out) {
-  wire::mdp::ClientReply message;
-  message.service = client.service;
-  message.body = msg::serialize_reply(reply);
-  out.sends.push_back(Send{client.peer, wire::serialize(client.dialect, std::move(message))});
-}
-
 Majordomo::Majordomo(const BrokerConfig& config, TimerQueue& timers, Counters& counters)
     : config_(config),
       timers_(timers),
@@ -58,8 +52,8 @@ void Majordomo::heard(const wire::RoutingId& peer, Instant now) {
 void Majordomo::on_ready(const wire::RoutingId& peer, const wire::Dialect& dialect, const std::string& service,
                          Instant now, Outputs& out) {
   Worker* worker = workers_.find(peer);
-  // 8/MMI: "mmi." is reserved; "bus." is ours.
-  if (service.starts_with("mmi.") || service.starts_with("bus.")) {
+  // 8/MMI: "mmi." is reserved, 9/TSP: "titanic."; "bus." is ours. A compositor's name is free for its agent.
+  if (reserved_prefix_of(service).value_or(msg::kCompositorServicePrefix) != msg::kCompositorServicePrefix) {
     return expel(peer, dialect, "READY for a reserved service name", now, out);
   }
   if (worker != nullptr) {

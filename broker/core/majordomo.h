@@ -153,6 +153,8 @@ class Majordomo {
   Duration shortest_interval_;
 };
 
+// One message of an answer. A PARTIAL for a client that speaks 0.1, which has none, is dropped and counted.
+void send_body(const Client& client, bool final, wire::Frames&& body, Counters& counters, Outputs& out);
 // An answer of the bus itself to a call.
 void send_reply(const Client& client, const msg::Reply& reply, Outputs& out);
 

@@ -10,6 +10,23 @@
 
 namespace compositord::broker {
 
+void send_reply(const Client& client, const msg::Reply& reply, Outputs& out) {
+  wire::mdp::ClientReply message;
+  message.service = client.service;
+  message.body = msg::serialize_reply(reply);
+  out.sends.push_back(Send{client.peer, wire::serialize(client.dialect, std::move(message))});
+}
+
+void send_body(const Client& client, bool final, wire::Frames&& body, Counters& counters, Outputs& out) {
+  if (!final && client.dialect.version == wire::MdpVersion::k01) {
+    // 7/MDP knows only one reply to a request. Test: Majordomo.DropsAndCountsPartialsForA01Client
+    ++counters.partials_dropped;
+    return;
+  }
+  wire::mdp::ClientReply message{final, client.service, std::move(body)};
+  out.sends.push_back(Send{client.peer, wire::serialize(client.dialect, std::move(message))});
+}
+
 void Majordomo::route_plain(Client client, wire::Frames&& body, Instant now, Outputs& out) {
   open_request(std::move(client), std::nullopt, std::move(body), config_.plain_request_expiry, now, out);
 }
@@ -108,13 +125,7 @@ void Majordomo::forward(OpenRequest& request, bool final, wire::Frames&& body, O
         Outcome{request.client.origin, request.client.key, final, Carried::kAnswered, std::move(body), {}});
     return;
   }
-  if (!final && request.client.dialect.version == wire::MdpVersion::k01) {
-    // 7/MDP knows only one reply to a request. Test: Majordomo.DropsAndCountsPartialsForA01Client
-    ++counters_.partials_dropped;
-    return;
-  }
-  wire::mdp::ClientReply message{final, request.client.service, std::move(body)};
-  out.sends.push_back(Send{request.client.peer, wire::serialize(request.client.dialect, std::move(message))});
+  send_body(request.client, final, std::move(body), counters_, out);
 }
 
 void Majordomo::finish(OpenRequest& request, Instant now, Outputs& out) {

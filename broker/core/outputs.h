@@ -16,6 +16,12 @@ struct Send {
   std::uint64_t request = 0;  // the open request this carries to a worker, or 0; comes back in input::SendFailed
 };
 
+// The numbers of store writes, one after the other for all parts of the core.
+struct CommitIds {
+  std::uint64_t next() { return ++last; }
+  std::uint64_t last = 0;
+};
+
 struct Outputs {
   std::vector<StoreWrite> store_writes;
   std::vector<Send> sends;

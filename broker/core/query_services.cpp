@@ -6,12 +6,11 @@
 #include <fmt/format.h>
 
 #include "broker/core/bus_services.h"
+#include "broker/core/page_params.h"
 
 namespace compositord::broker {
 
 namespace {
-
-constexpr std::size_t kPageMax = 500;
 
 Result<Answer> no_method(std::string_view service, const std::string& method, std::string_view known) {
   return fail(Status::kNotFound,
@@ -34,23 +33,12 @@ struct Page {
   msg::Value next;  // what to pass as `after` for the next page; null: this was the last
 };
 
-// Lists come in pages, so that no fleet is too large for a frame: params {after?: id, limit?: 1 … 500}.
 Result<Page> read_page(const BusContext& bus, const msg::Call& call) {
-  std::string after;
-  std::size_t limit = kPageMax;
-  if (const msg::Value* v = call.params.find("after"); v != nullptr && !v->is_null()) {
-    if (!v->is_string()) return fail(Status::kMalformed, "after: a string expected");
-    after = *v->if_string();
-  }
-  if (const msg::Value* v = call.params.find("limit"); v != nullptr && !v->is_null()) {
-    const std::int64_t* n = v->if_int();
-    if (n == nullptr || *n < 1)
-      return fail(Status::kMalformed, fmt::format("limit: an integer 1 … {} expected", kPageMax));
-    limit = std::min(kPageMax, static_cast<std::size_t>(*n));
-  }
+  const Result<PageParams> params = read_page_params(call.params);
+  if (!params) return tl::unexpected<Error>(params.error());
   Page page;
-  page.compositors = bus.compositors.page(after, limit + 1);
-  if (page.compositors.size() > limit) {
+  page.compositors = bus.compositors.page(params->after, params->limit + 1);
+  if (page.compositors.size() > params->limit) {
     page.compositors.pop_back();
     page.next = msg::Value(page.compositors.back()->status.id);
   }
@@ -72,7 +60,7 @@ Result<Answer> answer_page(const BusContext& bus, const msg::Call& call, std::st
 // When the compositor's agent was last heard.
 UnixMs last_seen(const BusContext& bus, const Compositor& c) {
   const std::optional<Instant> heard = bus.majordomo.last_heard(msg::CompositorId(c.status.id));
-  return heard ? UnixMs{bus.unix_now.ms - to_ms(bus.now - *heard)} : c.last_seen;
+  return heard ? UnixMs{bus.now.calendar.ms - to_ms(bus.now.instant - *heard)} : c.last_seen;
 }
 
 // A compositor's status with its link as it was last observed: every heartbeat is an observation.
@@ -88,7 +76,7 @@ msg::Value freshness(const BusContext& bus, const Compositor& c) {
                           {"link", std::string(name_of(c.status.link.state))},
                           {"last_seen", last_seen(bus, c).ms},
                           {"observed_at", c.observed_at.ms},
-                          {"age_ms", std::max<std::int64_t>(0, bus.unix_now.ms - c.observed_at.ms)},
+                          {"age_ms", std::max<std::int64_t>(0, bus.now.calendar.ms - c.observed_at.ms)},
                           {"hash", c.hash},
                           {"revision", c.revision},
                           {"stored", c.stored}});
@@ -106,10 +94,6 @@ msg::Value list_entry(const BusContext& bus, const Compositor& c) {
 }
 
 }  // namespace
-
-bool is_bus_service(std::string_view name) noexcept {
-  return std::find(kBusServices.begin(), kBusServices.end(), name) != kBusServices.end();
-}
 
 Result<Answer> call_manifest_service(const BusContext& bus, const msg::Call& call) {
   if (call.header.method == "list") {
@@ -148,7 +132,7 @@ Result<Answer> call_status_service(const BusContext& bus, const msg::Call& call)
   if (method != "get") return no_method("bus.status", method, "get, list, snapshot");
   const Result<const Compositor*> found = find_compositor(bus, call);
   if (!found) return tl::unexpected<Error>(found.error());
-  return Answer{status_of(bus, **found), {}, {}};
+  return Answer{status_of(bus, **found), {}, {}, {}};
 }
 
 Result<Answer> call_admin_service(const BusContext& bus, const msg::Call& call) {
@@ -161,7 +145,9 @@ Result<Answer> call_admin_service(const BusContext& bus, const msg::Call& call) 
                                      {"workers", std::uint64_t{bus.majordomo.worker_count()}},
                                      {"services", std::uint64_t{bus.majordomo.service_count()}},
                                      {"open_requests", std::uint64_t{bus.majordomo.open_requests()}},
-                                     {"compositors", std::uint64_t{bus.compositors.size()}}});
+                                     {"compositors", std::uint64_t{bus.compositors.size()}},
+                                     {"jobs", std::uint64_t{bus.jobs.size()}},
+                                     {"job_bytes", std::uint64_t{bus.jobs.bytes()}}});
     return answer;
   }
   if (method != "config") return no_method("bus.admin", method, "stats, config");

@@ -1,12 +1,16 @@
 #pragma once
 // What the broker remembers across restarts: the form between the core and its store.
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "common/base/instant.h"
+#include "common/msg/fields.h"
+#include "common/wire/frames.h"
 
 namespace compositord::broker {
 
@@ -22,17 +26,67 @@ struct CompositorRecord {
   friend bool operator==(const CompositorRecord&, const CompositorRecord&) = default;
 };
 
-// The core asks for it with an id of its own and gets that id back in input::StoreDone.
+//   state      | becomes    | when
+//   -----------|------------|-----------------------------------------------------------------------------
+//   –          | kWaiting   | it was asked for
+//   kWaiting   | kRunning   | its service has a worker, and nothing of that service is running
+//   kWaiting   | kDone      | its time to live is over
+//   kWaiting   | kCancelled | bus.job cancel
+//   kRunning   | kWaiting   | it was certainly not carried out; or perhaps, and it is idempotent
+//   kRunning   | kDone      | it was answered; or nobody knows, and it is not idempotent
+//   kDone, kCancelled | –   | the time to keep results is over, or titanic.close
+enum class JobState : std::uint8_t { kWaiting, kRunning, kDone, kCancelled };
+constexpr std::array<msg::EnumName<JobState>, 4> enum_names(JobState) {
+  return {{{JobState::kWaiting, "waiting"},
+           {JobState::kRunning, "running"},
+           {JobState::kDone, "done"},
+           {JobState::kCancelled, "cancelled"}}};
+}
+
+// A request that is kept until it can be carried out, and its result after that.
+struct JobRecord {
+  std::string id;  // 32 hex digits, growing: epoch, then number
+  std::string service;
+  std::string method;  // of a call, for lists; empty when plain
+  bool plain = false;  // the body is opaque, and so is the result
+  wire::Frames body;   // as the worker is to get it
+  bool idempotent = false;
+  std::string idem;  // the caller's key, or empty
+  JobState state = JobState::kWaiting;
+  std::int64_t attempts = 0;     // how often it was handed to a worker
+  std::int64_t deadline_ms = 0;  // of one attempt
+  UnixMs created_at;
+  UnixMs expires_at;  // not begun until then: ended with 504
+  UnixMs ended_at;
+  std::uint16_t status = 0;  // once it is done
+  std::string error;
+  wire::Frames result;  // the worker's answer; empty when there is none
+  bool erased = false;  // it is to be forgotten
+  friend bool operator==(const JobRecord&, const JobRecord&) = default;
+};
+
+using Record = std::variant<CompositorRecord, JobRecord>;
+
+// The core asks for it with an id of its own and gets that id back in input::StoreDone. A later write of the same record
+// may take the place of an earlier one that is not yet on disk.
 struct StoreWrite {
   std::uint64_t commit_id = 0;
-  CompositorRecord record;
+  Record record;
 };
+
+// What tells a record from all others: "compositor wall/w1", "job 000…".
+std::string key_of(const Record& record);
+// Bytes in memory, near enough for a bound.
+std::size_t size_of(const CompositorRecord& record);
+std::size_t size_of(const JobRecord& record);
+std::size_t size_of(const Record& record);
 
 // What a store holds when the broker starts.
 struct StoredState {
   std::uint64_t epoch = 0;  // of THIS run: greater than every earlier one
   std::vector<CompositorRecord> compositors;
-  std::string warning;  // why this run's epoch could not be kept, a sentence; empty when all is well
+  std::vector<JobRecord> jobs;  // in the order of their ids
+  std::string warning;          // why this run's epoch could not be kept, a sentence; empty when all is well
 };
 
 }  // namespace compositord::broker

@@ -16,6 +16,8 @@ enum class TimerKind : std::uint8_t {
   kWorkerSilence,    // key: worker id. It may have been silent for too long.
   kDisconnectProbe,  // key: worker id. Ask again whether its connection is gone.
   kRequestDeadline,  // key: request token
+  kJobEnd,           // key: job number. Its time to live, or to be kept, may be over.
+  kJobRetry,         // key: job number. Its service may be tried again.
   kBusTick,          // key: 0. The feed's bus/tick.
 };
 

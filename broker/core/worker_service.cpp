@@ -14,11 +14,8 @@ Result<void> check_service(const std::string& service) {
   if (service.empty() || service.size() > wire::kServiceNameBytesMax) {
     return fail(Status::kMalformed, fmt::format("service: 1 … {} bytes expected", wire::kServiceNameBytesMax));
   }
-  for (const std::string_view reserved : {std::string_view("mmi."), std::string_view("bus."),
-                                          std::string_view("titanic."), msg::kCompositorServicePrefix}) {
-    if (service.starts_with(reserved)) {
-      return fail(Status::kForbidden, fmt::format("service: names that begin with \"{}\" are reserved", reserved));
-    }
+  if (const auto reserved = reserved_prefix_of(service)) {
+    return fail(Status::kForbidden, fmt::format("service: names that begin with \"{}\" are reserved", *reserved));
   }
   return {};
 }
@@ -58,10 +55,10 @@ Result<Answer> call_worker_service(const BusContext& bus, const Client& client, 
   admission.liveness = static_cast<int>(agreed.liveness);
   admission.credit = static_cast<int>(agreed.credit);
   admission.idempotent = agreed.idempotent;
-  const Result<void> admitted = bus.majordomo.admit(client.peer, client.dialect, admission, bus.now, out);
+  const Result<void> admitted = bus.majordomo.admit(client.peer, client.dialect, admission, bus.now.instant, out);
   if (!admitted) return tl::unexpected<Error>(admitted.error());
   agreed.session = bus.counters.workers_registered;
-  return Answer{to_value(agreed), {}, {}};
+  return Answer{to_value(agreed), {}, {}, {}};
 }
 
 }  // namespace compositord::broker

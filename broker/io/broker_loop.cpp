@@ -36,7 +36,7 @@ void BrokerLoop::run(BrokerCore& core, const StoredState& stored) {
   const Instant start = monotonic_now();
   last_turn_ = start;
   set_calendar(core, start);
-  core.load(start, stored.compositors, outputs_);
+  core.load(start, stored, outputs_);
   apply_outputs();
   while (!stopping_) turn(core, core.next_deadline());
 }

@@ -29,10 +29,32 @@ CREATE TABLE label (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
+// Frames are kept one after the other, each with its length in front (broker/store/frames_blob.h).
+constexpr const char* kVersion2 = R"sql(
+CREATE TABLE job (
+  id TEXT NOT NULL PRIMARY KEY,
+  service TEXT NOT NULL,
+  method TEXT NOT NULL,
+  plain INTEGER NOT NULL,
+  body BLOB NOT NULL,
+  idempotent INTEGER NOT NULL,
+  idem TEXT NOT NULL,
+  state TEXT NOT NULL,
+  attempts INTEGER NOT NULL,
+  deadline_ms INTEGER NOT NULL,
+  created_at_ms INTEGER NOT NULL,
+  expires_at_ms INTEGER NOT NULL,
+  ended_at_ms INTEGER NOT NULL,
+  status INTEGER NOT NULL,
+  error TEXT NOT NULL,
+  result BLOB NOT NULL
+) STRICT;
+)sql";
+
 }  // namespace
 
 std::span<const Migration> store_migrations() noexcept {
-  static constexpr std::array<Migration, 1> kMigrations{{{1, kVersion1}}};
+  static constexpr std::array<Migration, 2> kMigrations{{{1, kVersion1}, {2, kVersion2}}};
   return kMigrations;
 }
 

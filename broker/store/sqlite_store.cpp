@@ -1,13 +1,11 @@
 #include "broker/store/sqlite_store.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sqlite3.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <bit>
-#include <cerrno>
 #include <cstdlib>
 #include <fstream>
 #include <limits>
@@ -17,6 +15,8 @@
 #include <unordered_map>
 #include <utility>
 
+#include "broker/store/frames_blob.h"
+#include "broker/store/sqlite_database.h"
 #include "common/base/check.h"
 
 namespace compositord::broker {
@@ -31,164 +31,6 @@ constexpr std::int64_t kApplicationId = 0x434D5044;
 constexpr std::string_view kSqliteMagic{"SQLite format 3\0", 16};
 // After a burst the write-ahead log shrinks to this size again.
 constexpr const char* kJournalSizeLimit = "PRAGMA journal_size_limit = 16777216";
-
-struct SqlError {
-  int code = SQLITE_ERROR;  // extended
-  std::string text;
-};
-template <class T>
-using SqlResult = tl::expected<T, SqlError>;
-
-tl::unexpected<SqlError> sql_fail(int code, std::string text) {
-  return tl::unexpected<SqlError>(SqlError{code, std::move(text)});
-}
-
-// The environment's fault, not the file's: the content may still be readable.
-bool is_cannot_write(int code) {
-  switch (code & 0xff) {
-    case SQLITE_CANTOPEN:
-    case SQLITE_READONLY:
-    case SQLITE_FULL:
-    case SQLITE_IOERR:
-    case SQLITE_PERM: return true;
-    default: return false;
-  }
-}
-
-class Statement;
-
-// One connection.
-class Database {
- public:
-  static SqlResult<Database> open(const fs::path& file, std::chrono::milliseconds busy_timeout);
-
-  SqlResult<void> exec(const char* sql) { return check(sqlite3_exec(handle_.get(), sql, nullptr, nullptr, nullptr)); }
-  SqlResult<Statement> prepare(const char* sql);
-  // The one integer that a PRAGMA or a SELECT answers.
-  SqlResult<std::int64_t> integer(const char* sql);
-
-  SqlResult<void> check(int code) const {
-    if (code == SQLITE_OK || code == SQLITE_ROW || code == SQLITE_DONE) return {};
-    return tl::unexpected<SqlError>(last_error());
-  }
-  SqlError last_error() const {
-    const int code = sqlite3_extended_errcode(handle_.get());
-    std::string text = sqlite3_errmsg(handle_.get());
-    const int system_error = sqlite3_system_errno(handle_.get());
-    const bool from_system = (code & 0xff) == SQLITE_CANTOPEN || (code & 0xff) == SQLITE_IOERR;
-    if (from_system && system_error != 0) text += fmt::format(" ({})", std::generic_category().message(system_error));
-    return {code, std::move(text)};
-  }
-  // A failed statement may or may not have ended its transaction; this makes sure that it is over.
-  void roll_back() {
-    if (sqlite3_get_autocommit(handle_.get()) == 0) sqlite3_exec(handle_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
-  }
-  // Somebody renamed or deleted the file: what we write now would reach no one.
-  bool has_moved() {
-    int moved = 0;
-    return sqlite3_file_control(handle_.get(), "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved != 0;
-  }
-  bool is_read_only() const { return sqlite3_db_readonly(handle_.get(), "main") == 1; }
-  // Until we know that a file is ours and sound, closing it must not write to it either.
-  void set_checkpoint_on_close(bool enable) {
-    sqlite3_db_config(handle_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, enable ? 0 : 1, nullptr);
-  }
-
- private:
-  struct Close {
-    void operator()(sqlite3* db) const { sqlite3_close_v2(db); }
-  };
-  std::unique_ptr<sqlite3, Close> handle_;
-};
-
-// A prepared statement. Bound text and blobs must outlive the next step().
-class Statement {
- public:
-  Statement(const Database& db, sqlite3_stmt* stmt) : db_(&db), stmt_(stmt) {}
-
-  Statement& bind(int index, std::int64_t value) {
-    note(sqlite3_bind_int64(stmt_.get(), index, value));
-    return *this;
-  }
-  Statement& bind_text(int index, std::string_view value) {
-    note(sqlite3_bind_text64(stmt_.get(), index, value.data(), value.size(), nullptr, SQLITE_UTF8));
-    return *this;
-  }
-  Statement& bind_blob(int index, std::string_view value) {
-    note(sqlite3_bind_blob64(stmt_.get(), index, value.data(), value.size(), nullptr));
-    return *this;
-  }
-  // True when there is a row.
-  SqlResult<bool> step() {
-    if (bind_code_ != SQLITE_OK) return sql_fail(bind_code_, sqlite3_errstr(bind_code_));
-    const int code = sqlite3_step(stmt_.get());
-    if (auto ok = db_->check(code); !ok) return tl::unexpected<SqlError>(ok.error());
-    return code == SQLITE_ROW;
-  }
-  // Runs a statement that answers no rows, and makes it ready for new values.
-  SqlResult<void> run() {
-    auto row = step();
-    sqlite3_reset(stmt_.get());
-    if (!row) return tl::unexpected<SqlError>(row.error());
-    return {};
-  }
-  std::int64_t integer(int column) { return sqlite3_column_int64(stmt_.get(), column); }
-  std::string bytes(int column) {
-    const void* data = sqlite3_column_blob(stmt_.get(), column);
-    const int size = sqlite3_column_bytes(stmt_.get(), column);
-    if (data == nullptr || size <= 0) return {};
-    return {static_cast<const char*>(data), static_cast<std::size_t>(size)};
-  }
-
- private:
-  void note(int code) {
-    if (bind_code_ == SQLITE_OK) bind_code_ = code;
-  }
-  struct Finalize {
-    void operator()(sqlite3_stmt* stmt) const { sqlite3_finalize(stmt); }
-  };
-  const Database* db_;
-  std::unique_ptr<sqlite3_stmt, Finalize> stmt_;
-  int bind_code_ = SQLITE_OK;
-};
-
-// SQLite tries again read-only and then reports that attempt's reason, "no such file"; this gives the first one's.
-std::string why_not_opened(const fs::path& file) {
-  const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  if (fd < 0) return fmt::format("it can't be opened: {}", std::generic_category().message(errno));
-  close(fd);
-  return "it can't be opened";
-}
-
-SqlResult<Database> Database::open(const fs::path& file, std::chrono::milliseconds busy_timeout) {
-  sqlite3* raw = nullptr;
-  const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
-  const int code = sqlite3_open_v2(file.c_str(), &raw, flags, nullptr);
-  Database db;
-  db.handle_.reset(raw);  // given even on failure, to hold the error
-  if (raw == nullptr) return sql_fail(code, sqlite3_errstr(code));
-  if (code != SQLITE_OK) return sql_fail(code, why_not_opened(file));
-  db.set_checkpoint_on_close(false);
-  sqlite3_busy_timeout(raw, static_cast<int>(busy_timeout.count()));
-  if (db.is_read_only()) return sql_fail(SQLITE_READONLY, "it may be read but not written");
-  return db;
-}
-
-SqlResult<Statement> Database::prepare(const char* sql) {
-  sqlite3_stmt* raw = nullptr;
-  if (auto ok = check(sqlite3_prepare_v2(handle_.get(), sql, -1, &raw, nullptr)); !ok) {
-    return tl::unexpected<SqlError>(ok.error());
-  }
-  return Statement(*this, raw);
-}
-
-SqlResult<std::int64_t> Database::integer(const char* sql) {
-  auto statement = prepare(sql);
-  if (!statement) return tl::unexpected<SqlError>(statement.error());
-  auto row = statement->step();
-  if (!row) return tl::unexpected<SqlError>(row.error());
-  return *row ? statement->integer(0) : 0;
-}
 
 fs::path log_of(const fs::path& file) { return file.string() + "-wal"; }
 
@@ -290,6 +132,40 @@ SqlResult<void> read_labels(Database& db, std::vector<CompositorRecord>& records
   }
 }
 
+SqlResult<void> read_jobs(Database& db, std::vector<JobRecord>& jobs) {
+  auto rows = db.prepare(
+      "SELECT id, service, method, plain, body, idempotent, idem, state, attempts, deadline_ms, created_at_ms, "
+      "expires_at_ms, ended_at_ms, status, error, result FROM job ORDER BY id");
+  if (!rows) return tl::unexpected<SqlError>(rows.error());
+  for (;;) {
+    auto row = rows->step();
+    if (!row) return tl::unexpected<SqlError>(row.error());
+    if (!*row) return {};
+    JobRecord job;
+    job.id = rows->bytes(0);
+    auto body = frames_of(rows->bytes(4));
+    auto result = frames_of(rows->bytes(15));
+    const auto state = msg::enum_from_name<JobState>(rows->bytes(7));
+    if (!body || !result || !state) return sql_fail(SQLITE_CORRUPT, fmt::format("the job {} can't be read", job.id));
+    job.service = rows->bytes(1);
+    job.method = rows->bytes(2);
+    job.plain = rows->integer(3) != 0;
+    job.body = std::move(*body);
+    job.idempotent = rows->integer(5) != 0;
+    job.idem = rows->bytes(6);
+    job.state = *state;
+    job.attempts = rows->integer(8);
+    job.deadline_ms = rows->integer(9);
+    job.created_at = UnixMs{rows->integer(10)};
+    job.expires_at = UnixMs{rows->integer(11)};
+    job.ended_at = UnixMs{rows->integer(12)};
+    job.status = static_cast<std::uint16_t>(rows->integer(13));
+    job.error = rows->bytes(14);
+    job.result = std::move(*result);
+    jobs.push_back(std::move(job));
+  }
+}
+
 // `epoch` is the last run's, 0 when there was none.
 SqlResult<StoredState> read_state(Database& db) {
   StoredState state;
@@ -313,6 +189,7 @@ SqlResult<StoredState> read_state(Database& db) {
     state.compositors.push_back(std::move(record));
   }
   if (auto ok = read_labels(db, state.compositors); !ok) return tl::unexpected<SqlError>(ok.error());
+  if (auto ok = read_jobs(db, state.jobs); !ok) return tl::unexpected<SqlError>(ok.error());
   return state;
 }
 
@@ -339,10 +216,42 @@ class RecordWriter {
     if (!drop_labels) return tl::unexpected<SqlError>(drop_labels.error());
     auto put_label = db.prepare("INSERT INTO label (compositor_id, name, value) VALUES (?1, ?2, ?3)");
     if (!put_label) return tl::unexpected<SqlError>(put_label.error());
-    return RecordWriter(std::move(*put), std::move(*drop_labels), std::move(*put_label));
+    auto put_job = db.prepare(
+        "INSERT OR REPLACE INTO job (id, service, method, plain, body, idempotent, idem, state, attempts, deadline_ms, "
+        "created_at_ms, expires_at_ms, ended_at_ms, status, error, result) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)");
+    if (!put_job) return tl::unexpected<SqlError>(put_job.error());
+    auto drop_job = db.prepare("DELETE FROM job WHERE id = ?1");
+    if (!drop_job) return tl::unexpected<SqlError>(drop_job.error());
+    return RecordWriter(std::move(*put), std::move(*drop_labels), std::move(*put_label), std::move(*put_job),
+                        std::move(*drop_job));
   }
 
-  SqlResult<void> write(const CompositorRecord& record) {
+  SqlResult<void> write(const Record& record) {
+    return std::visit([this](const auto& r) { return write_one(r); }, record);
+  }
+
+ private:
+  RecordWriter(Statement put, Statement drop_labels, Statement put_label, Statement put_job, Statement drop_job)
+      : put_(std::move(put)),
+        drop_labels_(std::move(drop_labels)),
+        put_label_(std::move(put_label)),
+        put_job_(std::move(put_job)),
+        drop_job_(std::move(drop_job)) {}
+
+  SqlResult<void> write_one(const JobRecord& job) {
+    if (job.erased) return drop_job_.bind_text(1, job.id).run();
+    const std::string body = blob_of(job.body);
+    const std::string result = blob_of(job.result);
+    put_job_.bind_text(1, job.id).bind_text(2, job.service).bind_text(3, job.method).bind(4, job.plain ? 1 : 0);
+    put_job_.bind_blob(5, body).bind(6, job.idempotent ? 1 : 0).bind_text(7, job.idem);
+    put_job_.bind_text(8, msg::name_of(job.state)).bind(9, job.attempts).bind(10, job.deadline_ms);
+    put_job_.bind(11, job.created_at.ms).bind(12, job.expires_at.ms).bind(13, job.ended_at.ms);
+    put_job_.bind(14, job.status).bind_text(15, job.error).bind_blob(16, result);
+    return put_job_.run();
+  }
+
+  SqlResult<void> write_one(const CompositorRecord& record) {
     put_.bind_text(1, record.id).bind_blob(2, record.manifest).bind_text(3, record.hash);
     put_.bind(4, static_cast<std::int64_t>(record.revision))
         .bind(5, record.observed_at.ms)
@@ -356,12 +265,11 @@ class RecordWriter {
     return {};
   }
 
- private:
-  RecordWriter(Statement put, Statement drop_labels, Statement put_label)
-      : put_(std::move(put)), drop_labels_(std::move(drop_labels)), put_label_(std::move(put_label)) {}
   Statement put_;
   Statement drop_labels_;
   Statement put_label_;
+  Statement put_job_;
+  Statement drop_job_;
 };
 
 // A new directory that only we can read, gone with this object.

@@ -18,18 +18,11 @@ namespace compositord::broker {
 
 namespace {
 
-// What a write occupies, near enough for a bound.
-std::size_t size_of(const CompositorRecord& record) {
-  std::size_t bytes = sizeof(StoreWrite) + record.id.size() + record.manifest.size() + record.hash.size();
-  for (const auto& label : record.labels) bytes += sizeof(label) + label.first.size() + label.second.size();
-  return bytes;
-}
-
-// What waits: one write per compositor, with the ids of all commits that it stands for.
+// What waits: one write per record, with the ids of all commits that it stands for.
 struct Batch {
   std::vector<StoreWrite> writes;
   std::vector<std::vector<std::uint64_t>> commit_ids;  // in step with `writes`
-  std::unordered_map<std::string, std::size_t> place;  // of a compositor's id in `writes`
+  std::unordered_map<std::string, std::size_t> place;  // of a record's key in `writes`
   std::size_t submitted = 0;
   std::size_t bytes = 0;
 };
@@ -147,7 +140,8 @@ void StoreThread::submit(StoreWrite write) {
     shared_->complete(write.commit_id, fail(Status::kLimit, "the store is being stopped"));
     return;
   }
-  const auto earlier = queued.place.find(write.record.id);
+  std::string key = key_of(write.record);
+  const auto earlier = queued.place.find(key);
   // A write that takes another's place gives that one's room back first.
   const std::size_t given_back = earlier == queued.place.end() ? 0 : size_of(queued.writes[earlier->second].record);
   queued.bytes -= given_back;
@@ -163,7 +157,7 @@ void StoreThread::submit(StoreWrite write) {
     queued.writes[earlier->second] = std::move(write);
     return;
   }
-  queued.place.emplace(write.record.id, queued.writes.size());
+  queued.place.emplace(std::move(key), queued.writes.size());
   queued.commit_ids.push_back({write.commit_id});
   queued.writes.push_back(std::move(write));
   shared_->work.notify_one();

@@ -37,7 +37,7 @@ class StoreThread {
   StoreThread& operator=(const StoreThread&) = delete;
 
   // Never waits for the disk. Each call leads to exactly one StoreDone: kStore with a reason where the commit failed,
-  // kLimit where the queue is full or being stopped. A later write of a compositor whose earlier one still waits takes its
+  // kLimit where the queue is full or being stopped. A later write of a record whose earlier one still waits takes its
   // place; both are then done with the same outcome.
   void submit(StoreWrite write);
 

@@ -10,6 +10,7 @@ namespace compositord {
 enum class Status : std::uint16_t {
   kDone = 200,
   kQueued = 202,
+  kPartly = 207,
   kMalformed = 400,
   kUnauthenticated = 401,
   kForbidden = 403,
@@ -32,13 +33,16 @@ struct StatusInfo {
   std::string_view meaning;  // one line for people
 };
 
-inline constexpr std::size_t kStatusCount = 16;
+inline constexpr std::size_t kStatusCount = 17;
 // All statuses, ascending.
 const std::array<StatusInfo, kStatusCount>& status_registry() noexcept;
 // The registry's name, or "unknown".
 std::string_view status_name(Status status) noexcept;
 
 constexpr std::uint16_t to_number(Status status) noexcept { return static_cast<std::uint16_t>(status); }
-constexpr bool is_success(Status status) noexcept { return to_number(status) >= 200 && to_number(status) < 300; }
+// 207 is none: a script must notice that some targets did not do it.
+constexpr bool is_success(Status status) noexcept {
+  return to_number(status) >= 200 && to_number(status) < 300 && status != Status::kPartly;
+}
 
 }  // namespace compositord

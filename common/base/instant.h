@@ -47,6 +47,12 @@ struct UnixMs {
   friend constexpr auto operator<=>(UnixMs, UnixMs) noexcept = default;
 };
 
+// One moment on both clocks.
+struct Now {
+  Instant instant;
+  UnixMs calendar;
+};
+
 constexpr std::int64_t to_ms(Duration d) noexcept {
   return std::chrono::duration_cast<std::chrono::milliseconds>(d).count();
 }

@@ -7,6 +7,7 @@ namespace compositord::msg {
 namespace {
 
 constexpr DecodeLimits kHeaderLimits{4, 64};
+constexpr std::size_t kIdemBytesMax = 128;
 
 bool is_msgpack_map(unsigned char first) { return (first >= 0x80 && first <= 0x8f) || first == 0xde || first == 0xdf; }
 
@@ -19,9 +20,13 @@ Result<RequestHeader> check_header(const Value& value) {
   if (header->id.is_string() && header->id.if_string()->size() > 128) {
     return fail(Status::kMalformed, "header: id is longer than 128 bytes");
   }
-  if (header->deadline_ms && *header->deadline_ms <= 0) {
-    return fail(Status::kMalformed,
-                fmt::format("header: deadline_ms is {}, it must be positive", *header->deadline_ms));
+  for (const auto& [name, ms] : {std::pair("deadline_ms", header->deadline_ms), std::pair("ttl_ms", header->ttl_ms)}) {
+    if (ms && *ms <= 0) {
+      return fail(Status::kMalformed, fmt::format("header: {} is {}, it must be positive", name, *ms));
+    }
+  }
+  if (header->idem && (header->idem->empty() || header->idem->size() > kIdemBytesMax)) {
+    return fail(Status::kMalformed, fmt::format("header: idem has 1 … {} bytes", kIdemBytesMax));
   }
   return header;
 }

@@ -25,7 +25,10 @@ struct RequestHeader {
   Value id;  // an integer or a string that the caller chose; it comes back in every reply
   std::string method;
   std::optional<std::int64_t> deadline_ms;  // from arrival at the broker
-  std::optional<std::string> idem;          // reserved for idempotent repetition
+  std::optional<std::string> idem;          // a key of the caller's: the same call again is not carried out twice
+  std::optional<bool> queue;                // to be kept until it can be carried out
+  std::optional<std::int64_t> ttl_ms;       // with queue: given up when it has not begun by then
+  std::optional<bool> idempotent;           // with queue: it may be carried out more than once
 
   template <class Self, class V>
   static void fields(Self& m, V& v) {
@@ -34,6 +37,9 @@ struct RequestHeader {
     v("method", m.method);
     v("deadline_ms", m.deadline_ms);
     v("idem", m.idem);
+    v("queue", m.queue);
+    v("ttl_ms", m.ttl_ms);
+    v("idempotent", m.idempotent);
   }
 };
 

@@ -77,9 +77,10 @@ msg::Value params_for(const std::string& method, ByteSource& in) {
 BrokerProgram::BrokerProgram(std::uint8_t start) : core_(small_config(), 7) {
   for (std::size_t i = 0; i < peers_.size(); ++i) peers_[i] = wire::RoutingId(std::string("peer") + char('0' + i));
   step(broker::input::CalendarSet{1'700'000'000'000});
-  std::vector<broker::CompositorRecord> records;
-  if (start % 8 == 6) records.push_back({"wall/w1", "broken", "00", 3, UnixMs{5}, UnixMs{6}, {{"site", "lab"}}});
-  core_.load(now_, records, out_);
+  broker::StoredState stored;
+  if (start % 8 == 6)
+    stored.compositors.push_back({"wall/w1", "broken", "00", 3, UnixMs{5}, UnixMs{6}, {{"site", "lab"}}});
+  core_.load(now_, stored, out_);
   check_outputs();
   enter(start % 8);
 }

@@ -69,6 +69,7 @@ class RealMessages(unittest.TestCase):
                 self.caller_side(caller)
                 self.check_call(caller, "bus.worker", "register", {"service": "render", "credit": 4, "idempotent": True},
                                 "worker-register", "worker-registered")
+                self.jobs_and_groups(caller, agent)
                 agent.ask("leave")
                 subscriber.wait_for(lambda m: m.kind == "bus" and m.header["seq"] >= 2)
                 self.check_call(caller, "bus.manifest", "list", {}, "page", "manifest-list")
@@ -107,6 +108,30 @@ class RealMessages(unittest.TestCase):
                                         ("bus.none", "get", {}), ("bus.agent", "status", {}),
                                         ("compositor/no/such", "output.mode", {}), ("nobody", "x", {})):
             self.assertNotEqual(self.check_call(caller, service, method, params, None, None).status, 200)
+
+    def jobs_and_groups(self, caller, agent):
+        service = "compositor/" + WALL
+        queued = self.check_call(caller, service, "reload", {}, None, None, queue=True, ttl_ms=60_000, idempotent=True, idem="k")
+        self.assertEqual(queued.status, 202)
+        self.check("queued", queued.result)
+        address, body = agent.next_request()
+        agent.answer(address, *calls.answer_to(body, {"before": {}}))
+        job = {"job": queued.result["job"]}
+        calls.ask_until(caller, "bus.job", "get", job, lambda reply: reply.result["state"] == "done")
+        self.check_call(caller, "bus.job", "get", job, "job-id", "job")
+        self.check_call(caller, "bus.job", "list", {"state": "done", "service": service}, "job-list-params", "job-list")
+        params = {"selector": {"ids": ["wall-*"], "labels": {"site": "b*"}, "facts": {"link": "connected"}},
+                  "method": "reload", "batch": 1, "max_fail": 0}
+        self.check("group-call", params)
+        caller.start("bus.group", "call", params)
+        address, body = agent.next_request()
+        agent.answer(address, *calls.answer_to(body, {}))
+        kind, _, part = caller.reply()
+        self.assertEqual(kind, "PARTIAL")
+        self.check_frames(part, "group-part", "reply-header", "result")
+        final = caller.finish()
+        self.check("reply-header", final.header)
+        self.check("group-result", final.result)
 
     def feed_side(self, subscriber, as_json):
         names = {"status": "status", "output": "output", "manifest": "manifest-note", "alert": "alert", "bus": "bus-tick",
@@ -184,11 +209,12 @@ class RealMessages(unittest.TestCase):
 class Refusals(unittest.TestCase):
     """Runs after RealMessages (unittest sorts by name within this list), with the messages it has collected."""
 
-    OPEN = {"request-header", "register", "worker-register", "status-report", "manifest", "manifest-put", "page"}
+    OPEN = {"request-header", "register", "worker-register", "job-id", "job-list-params", "group-call", "status-report", "manifest", "manifest-put", "page"}
 
     # Of what the broker writes, only these may be missing.
     MAY_BE_MISSING = {"reply-header": {"error", "age_ms", "result"}, "command-output-result": {"before", "after"},
-                      "command-output-mode": {"refresh_mhz"}}
+                      "command-output-mode": {"refresh_mhz"},
+                      "job": {"ended_at", "status", "error", "result"}, "group-part": {"error"}}
 
     def refused(self, name, message, why):
         self.assertNotEqual(SCHEMAS.faults(name, message), [], f"{name} accepts a message with {why}: {message}")

@@ -4,7 +4,7 @@ compositord_test(net
   LIBRARIES compositord::net compositord::clock compositord_dep::zmq
   LABELS integration)
 compositord_test(broker_loop
-  SOURCES broker_loop_test.cpp support/faulty_store.cpp
+  SOURCES broker_loop_test.cpp support/faulty_store.cpp support/kept_records.cpp
   LIBRARIES compositord::broker_io compositord::clock
   LABELS integration
   TIMEOUT 120)

@@ -29,10 +29,8 @@ SimBroker::SimBroker(EventQueue& events, std::uint64_t seed, Digest& digest, Fai
 void SimBroker::start() {
   failures_.note("broker started");
   core_ = std::make_unique<broker::BrokerCore>(broker::BrokerConfig{}, ++epoch_);
-  std::vector<broker::CompositorRecord> records;
-  for (const auto& entry : stored_) records.push_back(entry.second);
   step(broker::input::CalendarSet{unix_ms_at_origin_});
-  core_->load(events_.now(), records, out_);
+  core_->load(events_.now(), stored_.state(), out_);
   apply_outputs();
   loop_.start();
   for (Link* link : links_) link->broker_started();
@@ -128,7 +126,7 @@ void SimBroker::commit(broker::StoreWrite write) {
     if (store_failing_) {
       result = fail(Status::kStore, "the disk is full");
     } else {
-      stored_[write.record.id] = write.record;
+      stored_.keep(write.record);
     }
     push(broker::input::StoreDone{write.commit_id, std::move(result)});
   });

@@ -14,6 +14,7 @@
 #include "tests/sim/failures.h"
 #include "tests/sim/link.h"
 #include "tests/sim/loop_model.h"
+#include "tests/support/kept_records.h"
 
 namespace compositord::sim {
 
@@ -66,7 +67,7 @@ class SimBroker {
   std::deque<broker::Input> pending_;
   std::map<wire::RoutingId, Link*> connections_;
   // The store: what would be there after a power cut.
-  std::map<std::string, broker::CompositorRecord> stored_;
+  test::KeptRecords stored_;
   Instant last_commit_at_;
   bool store_failing_ = false;
   std::uint64_t epoch_ = 0;

@@ -58,16 +58,16 @@ FaultyStore::FaultyStore(std::shared_ptr<StoreFaults> faults, std::unique_ptr<br
 
 Result<broker::StoredState> FaultyStore::load(UnixMs now) {
   if (inner_) return inner_->load(now);
-  broker::StoredState state;
+  broker::StoredState state = records_.state();
   epoch_ = std::max(epoch_ + 1, static_cast<std::uint64_t>(now.ms / 1'000));
   state.epoch = epoch_;
-  for (const auto& entry : records_) state.compositors.push_back(entry.second);
   return state;
 }
 
 Result<void> FaultyStore::commit(std::span<const broker::StoreWrite> writes) {
   std::vector<std::string> ids;
-  for (const broker::StoreWrite& write : writes) ids.push_back(write.record.id);
+  for (const broker::StoreWrite& write : writes)
+    ids.push_back(std::visit([](const auto& r) { return r.id; }, write.record));
   const bool fails = faults_->enter(std::move(ids));
   Result<void> outcome;
   if (fails) {
@@ -75,7 +75,7 @@ Result<void> FaultyStore::commit(std::span<const broker::StoreWrite> writes) {
   } else if (inner_) {
     outcome = inner_->commit(writes);
   } else {
-    for (const broker::StoreWrite& write : writes) records_[write.record.id] = write.record;
+    for (const broker::StoreWrite& write : writes) records_.keep(write.record);
   }
   faults_->leave();
   return outcome;

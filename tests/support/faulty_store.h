@@ -3,7 +3,6 @@
 
 #include <condition_variable>
 #include <cstddef>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -11,6 +10,7 @@
 #include <vector>
 
 #include "broker/store/store.h"
+#include "tests/support/kept_records.h"
 
 namespace compositord::test {
 
@@ -53,7 +53,7 @@ class FaultyStore final : public broker::Store {
  private:
   std::shared_ptr<StoreFaults> faults_;
   std::unique_ptr<broker::Store> inner_;
-  std::map<std::string, broker::CompositorRecord> records_;
+  KeptRecords records_;
   std::uint64_t epoch_ = 0;
 };
 

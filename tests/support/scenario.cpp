@@ -143,7 +143,7 @@ void Scenario::line(const std::string& text) {
   const Words words = split(text);
   if (words[0] == "config") return configure(words);
   if (words[0] == "stored") {
-    stored_.push_back({find_entry(words, "id"), {}, {}, 0, UnixMs{}, UnixMs{-60'000}, {}});
+    stored_.compositors.push_back({find_entry(words, "id"), {}, {}, 0, UnixMs{}, UnixMs{-60'000}, {}});
     return;
   }
   start();
@@ -231,6 +231,14 @@ wire::Frames Scenario::call_of(const std::string& service, const std::string& me
       const auto entry = entry_of(words[i]);
       if (entry.first == "deadline_ms") {
         call.header.deadline_ms = std::stoll(entry.second);
+      } else if (entry.first == "ttl_ms") {
+        call.header.ttl_ms = std::stoll(entry.second);
+      } else if (entry.first == "idem") {
+        call.header.idem = entry.second;
+      } else if (entry.first == "queue") {
+        call.header.queue = entry.second == "true";
+      } else if (entry.first == "idempotent") {
+        call.header.idempotent = entry.second == "true";
       } else if (entry.first != "service" && entry.first != "method") {
         call.params.set(entry.first, value_of(entry.second));
       }
@@ -247,6 +255,10 @@ void Scenario::configure(const Words& words) {
       {"queued_bytes_max", &config_.limits.queued_bytes_max},
       {"services_max", &config_.limits.services_max},
       {"workers_max", &config_.limits.workers_max},
+      {"jobs_max", &config_.limits.jobs_max},
+      {"job_result_bytes_max", &config_.limits.job_result_bytes_max},
+      {"idem_calls_max", &config_.limits.idem_calls_max},
+      {"group_targets_max", &config_.limits.group_targets_max},
       {"agents_max", &config_.limits.agents_max}};
   for (std::size_t i = 1; i < words.size(); ++i) {
     const auto entry = entry_of(words[i]);

@@ -39,7 +39,7 @@ class Scenario {
   void end_commits(bool success, const std::string& why);
 
   broker::BrokerConfig config_;
-  std::vector<broker::CompositorRecord> stored_;
+  broker::StoredState stored_;
   std::unique_ptr<broker::BrokerCore> core_;
   std::map<std::string, wire::Dialect> dialects_;          // of peers that don't speak plain 0.2
   std::map<std::string, broker::SendError> broken_peers_;  // what a send to them brings

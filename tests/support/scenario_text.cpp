@@ -125,8 +125,14 @@ std::string text_of(const wire::Frames& published) {
 }
 
 std::string text_of(const broker::StoreWrite& write) {
-  return fmt::format("store {} {} revision={} manifest={} bytes", write.commit_id, write.record.id,
-                     write.record.revision, write.record.manifest.size());
+  if (const auto* job = std::get_if<broker::JobRecord>(&write.record)) {
+    return fmt::format("store {} job {} {} attempts={} status={}{}", write.commit_id,
+                       job->id.substr(job->id.size() - 4), msg::name_of(job->state), job->attempts, job->status,
+                       job->erased ? " erased" : "");
+  }
+  const auto& compositor = std::get<broker::CompositorRecord>(write.record);
+  return fmt::format("store {} {} revision={} manifest={} bytes", write.commit_id, compositor.id, compositor.revision,
+                     compositor.manifest.size());
 }
 
 }  // namespace compositord::testing

@@ -67,7 +67,7 @@ TEST(Status, RegistryIsAscendingAndUniqueAndSnakeCase) {
   }
 }
 
-TEST(Status, OnlyTheTwoHundredsAreSuccesses) {
+TEST(Status, OnlyTheTwoHundredsWithoutPartlyAreSuccesses) {
   for (const StatusInfo& info : status_registry()) {
     EXPECT_EQ(is_success(info.status), info.status == Status::kDone || info.status == Status::kQueued) << info.name;
   }

@@ -1,6 +1,6 @@
 # The broker's store and configuration.
 compositord_test(store
-  SOURCES store_test.cpp store_thread_test.cpp support/temp_dir.cpp support/faulty_store.cpp support/faulty_vfs.cpp
+  SOURCES store_test.cpp store_thread_test.cpp support/temp_dir.cpp support/faulty_store.cpp support/kept_records.cpp support/faulty_vfs.cpp
   LIBRARIES compositord::broker_store compositord_dep::sqlite
   LABELS unit
   TIMEOUT 120)

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "broker/store/frames_blob.h"
 #include "broker/store/sqlite_store.h"
 #include "tests/support/faulty_vfs.h"
 #include "tests/support/temp_dir.h"
@@ -128,7 +129,7 @@ TEST(SqliteStore, AnEpochAtTheEndOfItsRangeIsDamageAndNotAnOverflow) {
     load_ok(store, UnixMs{std::numeric_limits<std::int64_t>::max()});
   }
   // 2^63 ms are far from 2^63 s, so the greatest epoch is written by hand, as a further migration would.
-  const std::vector<Migration> by_hand{{1, ""}, {2, "UPDATE run SET epoch = 9223372036854775807"}};
+  const std::vector<Migration> by_hand{{1, ""}, {2, ""}, {3, "UPDATE run SET epoch = 9223372036854775807"}};
   SqliteStoreOptions options;
   options.migrations = by_hand;
   SqliteStore store(dir.path(), options);
@@ -156,12 +157,13 @@ TEST(SqliteStore, MigratesStepByStepAndKeepsWhatIsThere) {
     load_ok(store);
     ASSERT_TRUE(put(store, record("a/:0", 1)).has_value());
   }
-  const Migration first = store_migrations().front();
-  const std::vector<Migration> longer{
-      first, {2, "ALTER TABLE compositor ADD COLUMN note TEXT"}, {3, "UPDATE compositor SET hash = 'three'"}};
+  const std::vector<Migration> longer{{1, ""},
+                                      {2, ""},
+                                      {3, "ALTER TABLE compositor ADD COLUMN note TEXT"},
+                                      {4, "UPDATE compositor SET hash = 'three'"}};
   SqliteStoreOptions options;
   options.migrations = longer;
-  for (int run = 0; run < 2; ++run) {  // the second run has nothing left to do, and step 2 would fail if done twice
+  for (int run = 0; run < 2; ++run) {  // the second run has nothing left to do, and step 3 would fail if done twice
     SqliteStore store(dir.path(), options);
     const StoredState state = load_ok(store);
     ASSERT_EQ(state.compositors.size(), 1U);
@@ -176,14 +178,15 @@ TEST(SqliteStore, AFailedMigrationLeavesTheVersionBeforeIt) {
     load_ok(store);
     ASSERT_TRUE(put(store, record("a/:0", 1)).has_value());
   }
-  const std::vector<Migration> broken{{1, ""}, {2, "UPDATE compositor SET hash = 'two'; SELECT nonsense FROM nowhere"}};
+  const std::vector<Migration> broken{
+      {1, ""}, {2, ""}, {3, "UPDATE compositor SET hash = 'two'; SELECT nonsense FROM nowhere"}};
   SqliteStoreOptions options;
   options.migrations = broken;
   {
     SqliteStore store(dir.path(), options);
     const auto state = store.load(kNow);
     ASSERT_FALSE(state.has_value());
-    EXPECT_NE(state.error().text.find("the migration to schema version 2 failed"), std::string::npos)
+    EXPECT_NE(state.error().text.find("the migration to schema version 3 failed"), std::string::npos)
         << state.error().text;
   }
   SqliteStore store(dir.path());
@@ -195,8 +198,9 @@ TEST(SqliteStore, AFailedMigrationLeavesTheVersionBeforeIt) {
 // SQLite itself ends a transaction for a full disk, but not for a statement that fails like this one.
 TEST(SqliteStore, ACommitIsAllOrNothingAndTheNextOneIsTriedAnew) {
   const TempDir dir;
-  const std::vector<Migration> picky{store_migrations().front(),
-                                     {2,
+  const std::vector<Migration> picky{store_migrations()[0],
+                                     store_migrations()[1],
+                                     {3,
                                       "CREATE TRIGGER picky BEFORE INSERT ON compositor WHEN NEW.id = 'bad/:0' "
                                       "BEGIN SELECT RAISE(FAIL, 'not this one'); END"}};
   SqliteStoreOptions options;
@@ -216,7 +220,7 @@ TEST(SqliteStore, ACommitIsAllOrNothingAndTheNextOneIsTriedAnew) {
 
 TEST(SqliteStore, ANewerSchemaIsRefusedAndUntouched) {
   const TempDir dir;
-  const std::vector<Migration> newer{store_migrations().front(), {7, ""}};
+  const std::vector<Migration> newer{store_migrations()[0], store_migrations()[1], {7, ""}};
   SqliteStoreOptions options;
   options.migrations = newer;
   {
@@ -227,7 +231,7 @@ TEST(SqliteStore, ANewerSchemaIsRefusedAndUntouched) {
   SqliteStore store(dir.path());
   const auto state = store.load(kNow);
   ASSERT_FALSE(state.has_value());
-  EXPECT_NE(state.error().text.find("newer compositord (its schema is version 7, this program knows up to 1)"),
+  EXPECT_NE(state.error().text.find("newer compositord (its schema is version 7, this program knows up to 2)"),
             std::string::npos)
       << state.error().text;
   EXPECT_EQ(contents(database(dir)), before);
@@ -444,7 +448,7 @@ std::map<std::string, std::uint64_t> run_five_commits(const fs::path& directory)
   for (std::uint64_t revision = 1; revision <= 5; ++revision) {
     const std::vector<StoreWrite> writes{{1, record("a/:0", revision, 9'000)}, {2, record("b/:0", revision)}};
     if (!store.commit(writes)) continue;
-    for (const StoreWrite& write : writes) acknowledged[write.record.id] = revision;
+    for (const StoreWrite& write : writes) acknowledged[std::get<CompositorRecord>(write.record).id] = revision;
   }
   return acknowledged;
 }
@@ -487,6 +491,55 @@ INSTANTIATE_TEST_SUITE_P(SqliteStore, EveryFault,
                          testing::Combine(testing::Values(FaultyVfs::Mode::kOnce, FaultyVfs::Mode::kFromThenOn),
                                           testing::Values(FaultyVfs::Fault::kDiskFull,
                                                           FaultyVfs::Fault::kInputOutput)));
+
+TEST(SqliteStore, KeepsJobsAndForgetsThem) {
+  const TempDir dir;
+  JobRecord job;
+  job.id = "00000000000000070000000000000001";
+  job.service = "compositor/wall/w1";
+  job.method = "reload";
+  job.body = {std::string("\x80\0", 2), "", "attachment"};
+  job.idempotent = true;
+  job.idem = "night";
+  job.state = JobState::kDone;
+  job.attempts = 2;
+  job.deadline_ms = 10'000;
+  job.created_at = kNow;
+  job.expires_at = UnixMs{kNow.ms + 1};
+  job.ended_at = UnixMs{kNow.ms + 2};
+  job.status = 200;
+  job.error = "none";
+  job.result = {"", std::string("\0", 1)};
+  {
+    SqliteStore store(dir.path());
+    load_ok(store);
+    JobRecord earlier = job;
+    earlier.state = JobState::kRunning;
+    earlier.result.clear();
+    for (const JobRecord& record : {earlier, job}) {
+      const StoreWrite write{1, record};
+      ASSERT_TRUE(store.commit({&write, 1}).has_value());
+    }
+  }
+  {
+    SqliteStore store(dir.path());
+    EXPECT_EQ(load_ok(store).jobs, std::vector<JobRecord>{job});
+    job.erased = true;
+    const StoreWrite write{2, job};
+    ASSERT_TRUE(store.commit({&write, 1}).has_value());
+  }
+  SqliteStore store(dir.path());
+  EXPECT_TRUE(load_ok(store).jobs.empty());
+}
+
+TEST(FramesBlob, RefusesWhatItDidNotWrite) {
+  const wire::Frames frames{"", "a", std::string(70'000, 'x')};
+  const std::string blob = blob_of(frames);
+  EXPECT_EQ(frames_of(blob), frames);
+  EXPECT_EQ(frames_of(""), wire::Frames{});
+  EXPECT_EQ(frames_of(blob.substr(0, blob.size() - 1)), std::nullopt);
+  EXPECT_EQ(frames_of(blob + "abc"), std::nullopt);
+}
 
 }  // namespace
 }  // namespace compositord::broker

@@ -23,11 +23,11 @@ constexpr Duration kPatience = std::chrono::seconds(20);  // only a failing test
 
 StoreWrite write_of(std::uint64_t commit_id, const std::string& id, std::uint64_t revision = 1,
                     std::size_t bytes = 10) {
-  StoreWrite write{commit_id, {}};
-  write.record.id = id;
-  write.record.revision = revision;
-  write.record.manifest = std::string(bytes, 'm');
-  return write;
+  CompositorRecord record;
+  record.id = id;
+  record.revision = revision;
+  record.manifest = std::string(bytes, 'm');
+  return StoreWrite{commit_id, std::move(record)};
 }
 
 bool is_readable(const StoreThread& thread, int timeout_ms) {

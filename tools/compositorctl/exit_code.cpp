@@ -8,14 +8,14 @@ namespace compositord::ctl {
 
 const std::array<ExitCodeInfo, kExitCodeCount>& exit_code_table() noexcept {
   static constexpr std::array<ExitCodeInfo, kExitCodeCount> kTable{{
-      {ExitCode::kDone, "2xx", "done"},
+      {ExitCode::kDone, "200 202", "done, or queued"},
       {ExitCode::kLocal, "", "an error on this side, or an answer that could not be understood"},
       {ExitCode::kUsage, "", "the command line is wrong"},
       {ExitCode::kRefused, "400 401 403 404 409 413 429", "refused; nothing was changed"},
       {ExitCode::kNotConnected, "503", "the target is known and not connected; nothing was changed"},
       {ExitCode::kTimeout, "408 504", "the deadline passed; the outcome is unknown unless the text says it"},
       {ExitCode::kGone, "410", "broker, agent or compositor died under the request; the outcome is unknown"},
-      {ExitCode::kFailed, "500 507", "tried and failed; the reply shows before and after"},
+      {ExitCode::kFailed, "207 500 507", "tried and failed, or failed at some targets; the reply shows which"},
       {ExitCode::kUnsupported, "501", "this compositor can't do that"},
       {ExitCode::kNoBroker, "", "no broker was reached"},
       {ExitCode::kInterrupted, "", "stopped by SIGINT or SIGTERM before the answer came"},
@@ -32,7 +32,7 @@ ExitCode exit_code_of(std::uint16_t status) noexcept {
     case Status::kUnsupported: return ExitCode::kUnsupported;
     default: break;
   }
-  if (status >= 200 && status < 300) return ExitCode::kDone;
+  if (is_success(static_cast<Status>(status))) return ExitCode::kDone;
   return status >= 400 && status < 500 ? ExitCode::kRefused : ExitCode::kFailed;
 }
 

@@ -31,6 +31,23 @@ def decode(body):
     return Reply(msgpack.unpackb(body[0]), msgpack.unpackb(body[1]), body[2:])
 
 
+def answer_to(body, result, status=200, error=None):
+    """The frames of a worker's reply to a call, in its encoding."""
+    as_json = body[0].startswith(b"{")
+    header = json.loads(body[0]) if as_json else msgpack.unpackb(body[0])
+    header = {"v": 1, "id": header["id"], "status": status, **({"error": error} if error else {})}
+    return [json.dumps({**header, "result": result}).encode()] if as_json else [msgpack.packb(header), msgpack.packb(result)]
+
+
+def ask_until(caller, service, method, params, wanted, attempts=2_000):
+    """Asks again and again until the reply is as wanted; each answer is waited for, so this ends by itself."""
+    for _ in range(attempts):
+        reply = caller.call(service, method, params)
+        if wanted(reply):
+            return reply
+    raise AssertionError(f"{service} {method} {params}: still {reply}")
+
+
 class Caller(mdp.Client):
     """A client that makes calls. Keeps `last_request` and `last_reply`, as frames, for tests that look at the bytes."""
 

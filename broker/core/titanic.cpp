@@ -1,0 +1,59 @@
+#include "broker/core/titanic.h"
+
+#include <utility>
+
+#include "broker/core/service_names.h"
+#include "common/wire/mdp_codec.h"
+
+namespace compositord::broker {
+
+namespace {
+
+void request(const Client& client, wire::Frames&& body, const BrokerConfig& config, Jobs& jobs, Now now, Outputs& out) {
+  if (body.empty() || reserved_prefix_of(body.front()) || body.front().empty() ||
+      body.front().size() > wire::kServiceNameBytesMax) {
+    return send_titanic(client, {"400"}, out);
+  }
+  JobRequest wanted;
+  wanted.service = std::move(body.front());
+  wanted.plain = true;
+  body.erase(body.begin());
+  wanted.body = std::move(body);
+  wanted.idempotent = terms_of(config.services, wanted.service, ServiceTerms{}).idempotent;
+  wanted.time_to_live = config.job_time_to_live;
+  wanted.deadline = config.default_deadline;
+  jobs.submit(JobCaller{client, std::nullopt}, std::move(wanted), now, out);
+}
+
+void reply(const Client& client, const Job* job, Outputs& out) {
+  if (job == nullptr || !job->record.plain) return send_titanic(client, {"400"}, out);
+  const JobRecord& record = job->record;
+  const bool ended = record.state == JobState::kDone || record.state == JobState::kCancelled;
+  if (!ended) return send_titanic(client, {"300"}, out);
+  if (record.status != to_number(Status::kDone) || !record.error.empty()) {
+    return send_titanic(client, {"500", record.error}, out);
+  }
+  wire::Frames answer = record.result;
+  answer.insert(answer.begin(), "200");
+  send_titanic(client, std::move(answer), out);
+}
+
+}  // namespace
+
+void send_titanic(const Client& client, wire::Frames&& body, Outputs& out) {
+  wire::mdp::ClientReply message{true, client.service, std::move(body)};
+  out.sends.push_back(Send{client.peer, wire::serialize(client.dialect, std::move(message))});
+}
+
+void answer_titanic(const Client& client, wire::Frames&& body, const BrokerConfig& config, Jobs& jobs, Now now,
+                    Outputs& out) {
+  if (client.service == "titanic.request") return request(client, std::move(body), config, jobs, now, out);
+  const std::string id = body.size() == 1 ? body.front() : std::string();
+  if (client.service == "titanic.reply") return reply(client, jobs.find(id), out);
+  if (client.service != "titanic.close" || id.empty()) return send_titanic(client, {"400"}, out);
+  const Job* job = jobs.find(id);
+  const bool kept = job != nullptr && job->record.plain && !jobs.forget(id, out);
+  send_titanic(client, {kept ? "300" : "200"}, out);
+}
+
+}  // namespace compositord::broker
