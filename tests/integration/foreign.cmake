@@ -13,6 +13,6 @@ endif()
 compositord_script_test(foreign_mdp
   SCRIPT foreign_mdp.py
   LABELS integration foreign
-  TIMEOUT 300
+  TIMEOUT 600
   ENVIRONMENT "COMPOSITORD=${CMAKE_BINARY_DIR}/bin/compositord"
               "MDP01=${CMAKE_BINARY_DIR}/bin/mdp01")

@@ -9,8 +9,7 @@
    mdp01 ask    ENDPOINT SERVICE BODY TIMEOUT_MS
 
    The lines that they print are described in README.md. */
-#undef NDEBUG
-#include <assert.h>
+#undef NDEBUG /* before czmq.h, which brings assert() */
 #include <czmq.h>
 #include <stdio.h>
 #include <stdlib.h>
