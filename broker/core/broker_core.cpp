@@ -16,7 +16,7 @@ namespace compositord::broker {
 namespace {
 
 constexpr Duration kBusTickInterval = std::chrono::seconds(1);
-constexpr int kFaultEventsPerTick = 20;
+constexpr Duration kStatsInterval = std::chrono::seconds(10);
 constexpr std::size_t kPendingCommitsMax = 10'000;
 
 template <class... Ts>
@@ -37,22 +37,24 @@ std::string hex(const std::string& bytes) {
 BrokerCore::BrokerCore(BrokerConfig config, std::uint64_t epoch)
     : config_(std::move(config)),
       feed_(epoch, config_.limits, counters_),
-      majordomo_(config_, timers_, counters_),
+      majordomo_(config_, timers_, counters_, latencies_),
       compositors_(config_.limits, feed_, commit_ids_),
       jobs_(config_, majordomo_, timers_, counters_, commit_ids_, epoch),
       group_calls_(config_, majordomo_, compositors_, counters_),
-      idempotent_calls_(config_, counters_),
-      fault_events_left_(kFaultEventsPerTick) {}
+      idempotent_calls_(config_, counters_) {}
 
 void BrokerCore::load(Instant now, const StoredState& stored, Outputs& out) {
   compositors_.load(stored.compositors, unix_at(now), out);
   jobs_.load(stored.jobs, both(now), out);
   timers_.arm(now, TimerKind::kBusTick, 0);
+  timers_.arm(now + kStatsInterval, TimerKind::kBusStats, 0);
 }
 
 void BrokerCore::step(Instant now, Input input, Outputs& out) {
+  const std::size_t logged = out.log.size();
   std::visit([&](auto& i) { on(i, now, out); }, input);
   settle(now, out);
+  if (out.log.size() > logged) limit_log(logged, out);
 }
 
 Instant BrokerCore::next_deadline() const noexcept { return timers_.next(); }
@@ -67,24 +69,39 @@ void BrokerCore::on(input::Received& received, Instant now, Outputs& out) {
   Result<wire::Parsed<wire::ToBroker>> parsed = wire::parse_at_broker(std::move(received.frames));
   if (!parsed) {
     ++counters_.messages_malformed;
-    return log_fault(LogEvent(Severity::kWarning, "message.malformed")
-                         .with("peer", hex(received.peer.value()))
-                         .with("why", parsed.error().text),
-                     out);
+    out.log.push_back(LogEvent(Severity::kWarning, "message.malformed")
+                          .with("peer", hex(received.peer.value()))
+                          .with("why", parsed.error().text));
+    return;
   }
   const wire::RoutingId& peer = received.peer;
   const wire::Dialect& dialect = parsed->dialect;
-  std::visit(Overloaded{[&](wire::mdp::ClientRequest& m) { on_request(peer, dialect, std::move(m), now, out); },
-                        [&](wire::mdp::WorkerReady& m) { majordomo_.on_ready(peer, dialect, m.service, now, out); },
-                        [&](wire::mdp::WorkerReply& m) { majordomo_.on_reply(peer, dialect, std::move(m), now, out); },
-                        [&](wire::mdp::Heartbeat&) { majordomo_.on_heartbeat(peer, dialect, now, out); },
-                        [&](wire::mdp::Disconnect&) { majordomo_.on_disconnect(peer, now, out); }},
-             parsed->message);
+  const auto handle = Overloaded{[&](wire::mdp::ClientRequest& m) {
+                                   ++counters_.requests_received;
+                                   on_request(peer, dialect, std::move(m), now, out);
+                                 },
+                                 [&](wire::mdp::WorkerReady& m) {
+                                   ++counters_.readies_received;
+                                   majordomo_.on_ready(peer, dialect, m.service, now, out);
+                                 },
+                                 [&](wire::mdp::WorkerReply& m) {
+                                   ++(m.final ? counters_.finals_received : counters_.partials_received);
+                                   majordomo_.on_reply(peer, dialect, std::move(m), now, out);
+                                 },
+                                 [&](wire::mdp::Heartbeat&) {
+                                   ++counters_.heartbeats_received;
+                                   majordomo_.on_heartbeat(peer, dialect, now, out);
+                                 },
+                                 [&](wire::mdp::Disconnect&) {
+                                   ++counters_.disconnects_received;
+                                   majordomo_.on_disconnect(peer, now, out);
+                                 }};
+  std::visit(handle, parsed->message);
 }
 
 void BrokerCore::on(input::TooLarge& rejected, Instant, Outputs& out) {
   ++counters_.messages_too_large;
-  log_fault(LogEvent(Severity::kWarning, "message.too_large").with("peer", hex(rejected.peer.value())), out);
+  out.log.push_back(LogEvent(Severity::kWarning, "message.too_large").with("peer", hex(rejected.peer.value())));
 }
 
 void BrokerCore::on(input::SendFailed& failed, Instant now, Outputs& out) {
@@ -98,14 +115,15 @@ void BrokerCore::on(input::Disconnected& disconnected, Instant now, Outputs& out
 void BrokerCore::on(input::FeedReceived& received, Instant now, Outputs& out) {
   if (feed_.on_received(received.frames, unix_at(now), out)) return;
   ++counters_.feed_messages_malformed;
-  log_fault(LogEvent(Severity::kWarning, "feed.malformed").with("frames", std::to_string(received.frames.size())), out);
+  out.log.push_back(
+      LogEvent(Severity::kWarning, "feed.malformed").with("frames", std::to_string(received.frames.size())));
 }
 
 void BrokerCore::on(input::StoreDone& done, Instant now, Outputs& out) {
   const auto it = pending_commits_.find(done.commit_id);
   if (!done.result) {
     ++counters_.store_failures;
-    log_fault(LogEvent(Severity::kError, "store.failed").with("why", done.result.error().text), out);
+    out.log.push_back(LogEvent(Severity::kError, "store.failed").with("why", done.result.error().text));
   }
   jobs_.on_stored(done.commit_id, done.result, both(now), out);
   if (it == pending_commits_.end()) return;
@@ -117,7 +135,7 @@ void BrokerCore::on(input::StoreDone& done, Instant now, Outputs& out) {
     pending.reply.header.error =
         "it is in memory and answered from there, but not on disk: " + done.result.error().text;
   }
-  send_reply(pending.client, pending.reply, out);
+  send_reply(pending.client, pending.reply, counters_, out);
 }
 
 void BrokerCore::on(input::CalendarSet& calendar, Instant, Outputs&) {
@@ -134,10 +152,13 @@ void BrokerCore::on(input::Stalled& stalled, Instant, Outputs& out) {
       LogEvent(Severity::kWarning, "loop.stalled").with("late_ms", std::to_string(to_ms(stalled.lateness))));
 }
 
-void BrokerCore::on(input::Tick&, Instant now, Outputs& out) {
+void BrokerCore::on(input::Tick& tick, Instant now, Outputs& out) {
+  latencies_.turn(tick.busy, tick.late);
   while (const std::optional<Timer> timer = timers_.pop_due(now)) {
     if (timer->kind == TimerKind::kBusTick) {
       bus_tick(now, out);
+    } else if (timer->kind == TimerKind::kBusStats) {
+      bus_stats(now, out);
     } else if (timer->kind == TimerKind::kJobEnd || timer->kind == TimerKind::kJobRetry) {
       jobs_.on_timer(*timer, both(now), out);
     } else {
@@ -151,19 +172,42 @@ void BrokerCore::bus_tick(Instant now, Outputs& out) {
   idempotent_calls_.forget_old(now);
   feed_.publish(FeedKind::kBus, "tick", msg::Value::map({{"epoch", feed_.epoch()}, {"seqs", feed_.seqs()}}),
                 unix_at(now), out);
-  if (fault_events_left_ < 0) {
-    out.log.push_back(
-        LogEvent(Severity::kWarning, "log.suppressed").with("events", std::to_string(-fault_events_left_)));
+  if (const std::uint64_t left_out = log_budget_.renew(); left_out > 0) {
+    out.log.push_back(LogEvent(Severity::kWarning, "log.suppressed").with("events", std::to_string(left_out)));
   }
-  fault_events_left_ = kFaultEventsPerTick;
 }
 
-void BrokerCore::log_fault(LogEvent event, Outputs& out) {
-  if (--fault_events_left_ >= 0) {
-    out.log.push_back(std::move(event));
-  } else {
-    ++counters_.log_events_suppressed;
-  }
+void BrokerCore::bus_stats(Instant now, Outputs& out) {
+  timers_.arm(now + kStatsInterval, TimerKind::kBusStats, 0);
+  latencies_.end_interval();
+  feed_.publish(FeedKind::kBus, "stats", describe_stats(feed_, counters_, latencies_, depths()), unix_at(now), out);
+}
+
+Depths BrokerCore::depths() const {
+  Depths depths;
+  depths.open_requests = majordomo_.open_requests();
+  depths.waiting_bytes = majordomo_.waiting_bytes();
+  depths.pending_commits = pending_commits_.size();
+  depths.jobs = jobs_.size();
+  depths.job_bytes = jobs_.bytes();
+  depths.idem_calls = idempotent_calls_.size();
+  depths.idem_bytes = idempotent_calls_.bytes();
+  depths.group_calls = group_calls_.size();
+  depths.workers = majordomo_.worker_count();
+  depths.services = majordomo_.service_count();
+  depths.compositors = compositors_.size();
+  depths.timers = timers_.size();
+  return depths;
+}
+
+void BrokerCore::limit_log(std::size_t first, Outputs& out) {
+  const auto over = [this](const LogEvent& event) {
+    const bool left_out = !log_budget_.take(event);
+    counters_.log_events_suppressed += left_out ? 1U : 0U;
+    return left_out;
+  };
+  out.log.erase(std::remove_if(out.log.begin() + static_cast<std::ptrdiff_t>(first), out.log.end(), over),
+                out.log.end());
 }
 
 void BrokerCore::settle(Instant now, Outputs& out) {
@@ -195,9 +239,10 @@ void BrokerCore::tell_outcome(Outcome&& outcome, Instant now, Outputs& out) {
 void BrokerCore::on_request(const wire::RoutingId& peer, const wire::Dialect& dialect,
                             wire::mdp::ClientRequest&& request, Instant now, Outputs& out) {
   Client client{peer, dialect, std::move(request.service)};
-  if (client.service.starts_with("mmi.")) return answer_mmi(client, std::move(request.body), majordomo_, out);
+  if (client.service.starts_with("mmi."))
+    return answer_mmi(client, std::move(request.body), majordomo_, counters_, out);
   if (client.service.starts_with(kTitanicPrefix)) {
-    return answer_titanic(client, std::move(request.body), config_, jobs_, both(now), out);
+    return answer_titanic(client, std::move(request.body), config_, jobs_, both(now), counters_, out);
   }
   if (client.service.starts_with("bus.")) return call_bus_service(client, request.body, now, out);
   if (client.service.starts_with(msg::kCompositorServicePrefix)) {
@@ -209,7 +254,8 @@ void BrokerCore::on_request(const wire::RoutingId& peer, const wire::Dialect& di
 void BrokerCore::call_bus_service(const Client& client, const wire::Frames& body, Instant now, Outputs& out) {
   const Result<msg::Call> call = msg::parse_call(body);
   if (!call) return refuse(client, msg::encoding_of(body), msg::Value(), call.error(), out);
-  const BusContext bus{config_, majordomo_, compositors_, jobs_, feed_, counters_, both(now)};
+  const Depths full = depths();
+  const BusContext bus{config_, majordomo_, compositors_, jobs_, feed_, counters_, latencies_, full, both(now)};
   if (client.service == "bus.agent") {
     answer(client, *call, call_agent_service(bus, client, *call, out), out);
     // An agent's news may be that its compositor is there again.
@@ -233,7 +279,7 @@ void BrokerCore::answer(const Client& client, const msg::Call& call, const Resul
   msg::Reply reply = msg::ok_reply(call, answer->result);
   reply.header.age_ms = answer->age_ms;
   reply.attachments = answer->attachments;
-  if (!answer->after_commit) return send_reply(client, reply, out);
+  if (!answer->after_commit) return send_reply(client, reply, counters_, out);
   if (pending_commits_.size() >= kPendingCommitsMax) {
     const Error error{Status::kLimit, "too many answers are waiting for the store; this change is in memory"};
     return refuse(client, call.encoding, call.header.id, error, out);
@@ -321,7 +367,7 @@ Duration BrokerCore::deadline_of(const msg::RequestHeader& header) const {
 void BrokerCore::refuse(const Client& client, msg::Encoding encoding, const msg::Value& id, const Error& error,
                         Outputs& out) {
   ++counters_.requests_refused;
-  send_reply(client, msg::error_reply(encoding, id, error), out);
+  send_reply(client, msg::error_reply(encoding, id, error), counters_, out);
 }
 
 bool BrokerCore::check_invariants() const {

@@ -18,6 +18,8 @@
 #include "broker/core/idempotent_calls.h"
 #include "broker/core/input.h"
 #include "broker/core/jobs.h"
+#include "broker/core/latencies.h"
+#include "broker/core/log_budget.h"
 #include "broker/core/majordomo.h"
 #include "broker/core/outputs.h"
 #include "broker/core/record.h"
@@ -75,13 +77,17 @@ class BrokerCore {
   void settle(Instant now, Outputs& out);
   void tell_outcome(Outcome&& outcome, Instant now, Outputs& out);
   void bus_tick(Instant now, Outputs& out);
-  // Log events about peers' faults are limited per second: a flood of bad bytes must not become a flood of log lines.
-  void log_fault(LogEvent event, Outputs& out);
+  void bus_stats(Instant now, Outputs& out);
+  // Takes out of the log, from the event `first` on, what is over the limit: a flood of bad bytes must not become a flood of
+  // log lines.
+  void limit_log(std::size_t first, Outputs& out);
+  Depths depths() const;
   UnixMs unix_at(Instant now) const noexcept;
   Now both(Instant now) const noexcept { return Now{now, unix_at(now)}; }
 
   BrokerConfig config_;
   Counters counters_;
+  Latencies latencies_;
   TimerQueue timers_;
   Feed feed_;
   Majordomo majordomo_;
@@ -92,7 +98,7 @@ class BrokerCore {
   IdempotentCalls idempotent_calls_;
   std::unordered_map<std::uint64_t, PendingCommit> pending_commits_;
   std::int64_t unix_ms_at_origin_ = 0;
-  int fault_events_left_ = 0;
+  LogBudget log_budget_;
 };
 
 }  // namespace compositord::broker

@@ -15,6 +15,25 @@
 
 namespace compositord::broker {
 
+// How full the broker is.
+struct Depths {
+  std::size_t open_requests = 0;
+  std::size_t waiting_bytes = 0;  // of requests that wait for a worker
+  std::size_t pending_commits = 0;
+  std::size_t jobs = 0;
+  std::size_t job_bytes = 0;
+  std::size_t idem_calls = 0;
+  std::size_t idem_bytes = 0;
+  std::size_t group_calls = 0;
+  std::size_t workers = 0;
+  std::size_t services = 0;
+  std::size_t compositors = 0;
+  std::size_t timers = 0;
+};
+
+// What `bus.admin stats` answers and bus/stats publishes.
+msg::Value describe_stats(const Feed& feed, const Counters& counters, const Latencies& latencies, const Depths& depths);
+
 // What the services see of the broker.
 struct BusContext {
   const BrokerConfig& config;
@@ -23,6 +42,8 @@ struct BusContext {
   Jobs& jobs;
   const Feed& feed;
   const Counters& counters;
+  const Latencies& latencies;
+  const Depths& depths;
   Now now;
 };
 

@@ -9,6 +9,16 @@ namespace compositord::broker {
 
 struct Counters {
   std::uint64_t messages_received = 0;
+  std::uint64_t requests_received = 0;  // the kinds of messages, from here …
+  std::uint64_t readies_received = 0;
+  std::uint64_t partials_received = 0;
+  std::uint64_t finals_received = 0;
+  std::uint64_t heartbeats_received = 0;
+  std::uint64_t disconnects_received = 0;
+  std::uint64_t partials_sent = 0;
+  std::uint64_t finals_sent = 0;
+  std::uint64_t heartbeats_sent = 0;
+  std::uint64_t disconnects_sent = 0;  // … to here; requests_routed are those sent to workers
   std::uint64_t messages_malformed = 0;
   std::uint64_t messages_too_large = 0;
   std::uint64_t commands_unexpected = 0;  // valid, but not from this peer in this state
@@ -28,7 +38,6 @@ struct Counters {
   std::uint64_t jobs_ended = 0;
   std::uint64_t idem_repeated = 0;  // calls that were answered with the outcome of an earlier one
   std::uint64_t group_calls = 0;
-  std::uint64_t heartbeats_sent = 0;
   std::uint64_t agents_registered = 0;
   std::uint64_t agents_lost = 0;
   std::uint64_t agents_taken_over = 0;

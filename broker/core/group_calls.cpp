@@ -192,7 +192,7 @@ void GroupCalls::finish(std::uint64_t number, std::string_view why_not_begun, Ou
                                   {"done", std::uint64_t{done}},
                                   {"failed", std::uint64_t{group.failed}},
                                   {"not_begun", std::uint64_t{not_begun}}});
-  send_reply(group.client, reply, out);
+  send_reply(group.client, reply, counters_, out);
 }
 
 bool GroupCalls::check_invariants() const {

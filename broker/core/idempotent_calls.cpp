@@ -44,7 +44,7 @@ std::optional<std::uint64_t> IdempotentCalls::admit(const Client& client, const 
                                                     const wire::Frames& body, Outputs& out) {
   const auto refuse = [&](Status status, std::string text) {
     ++counters_.requests_refused;
-    send_reply(client, msg::error_reply(call.encoding, call.id, Error{status, std::move(text)}), out);
+    send_reply(client, msg::error_reply(call.encoding, call.id, Error{status, std::move(text)}), counters_, out);
   };
   std::string key = client.service + '\0' + idem;
   std::string digest = digest_of(body);

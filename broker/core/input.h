@@ -57,7 +57,10 @@ struct Stalled {
   Duration lateness{};
 };
 // Time has passed: after the messages of a turn.
-struct Tick {};
+struct Tick {
+  Duration busy{};  // what the turn before this one took, from waking up to having done everything
+  Duration late{};  // how long after its time this turn began
+};
 
 }  // namespace input
 

@@ -5,7 +5,6 @@
 
 #include <fmt/format.h>
 
-#include "broker/core/titanic.h"
 #include "common/base/check.h"
 
 namespace compositord::broker {
@@ -118,9 +117,9 @@ void Jobs::submitted(Job& job, const Result<void>& result, Now now, Outputs& out
       reply.result = msg::Value::map({{"job", job.record.id},
                                       {"guarantee", std::string(guarantee_of(job.record))},
                                       {"expires_at", job.record.expires_at.ms}});
-      send_reply(caller.client, reply, out);
+      send_reply(caller.client, reply, counters_, out);
     } else {
-      send_titanic(caller.client, {"200", job.record.id}, out);
+      send_body(caller.client, true, {"200", job.record.id}, counters_, out);
     }
   }
   if (!first) return;
@@ -133,9 +132,9 @@ void Jobs::submitted(Job& job, const Result<void>& result, Now now, Outputs& out
 void Jobs::refuse(const JobCaller& caller, const Error& error, Outputs& out) {
   ++counters_.requests_refused;
   if (caller.call) {
-    send_reply(caller.client, msg::error_reply(caller.call->encoding, caller.call->id, error), out);
+    send_reply(caller.client, msg::error_reply(caller.call->encoding, caller.call->id, error), counters_, out);
   } else {
-    send_titanic(caller.client, {"500", error.text}, out);
+    send_body(caller.client, true, {"500", error.text}, counters_, out);
   }
 }
 

@@ -31,10 +31,11 @@ LogEvent about(Severity severity, std::string_view name, const Worker& worker) {
 
 }  // namespace
 
-Majordomo::Majordomo(const BrokerConfig& config, TimerQueue& timers, Counters& counters)
+Majordomo::Majordomo(const BrokerConfig& config, TimerQueue& timers, Counters& counters, Latencies& latencies)
     : config_(config),
       timers_(timers),
       counters_(counters),
+      latencies_(latencies),
       services_(config.limits),
       shortest_interval_(config.heartbeat_interval) {}
 
@@ -107,7 +108,9 @@ void Majordomo::on_reply(const wire::RoutingId& peer, const wire::Dialect& diale
   } else {
     forward(*request, reply.final, std::move(reply.body), out);
   }
-  if (reply.final) finish(*request, now, out);
+  if (!reply.final) return;
+  latencies_.answered(now - request->dispatched);
+  finish(*request, now, out);
 }
 
 void Majordomo::on_heartbeat(const wire::RoutingId& peer, const wire::Dialect& dialect, Instant now, Outputs& out) {
@@ -303,6 +306,7 @@ void Majordomo::stalled(Duration lateness) {
 void Majordomo::remove_worker(Worker& worker, std::string_view why, std::optional<msg::Link> link, Farewell farewell,
                               Instant now, Outputs& out) {
   if (farewell == Farewell::kDisconnect) {
+    ++counters_.disconnects_sent;
     out.sends.push_back(Send{worker.peer, wire::serialize(worker.dialect, wire::mdp::Disconnect{})});
   }
   const bool lost = link == msg::Link::kLost;
@@ -373,13 +377,13 @@ void Majordomo::expel(const wire::RoutingId& peer, const wire::Dialect& dialect,
     return remove_worker(*worker, why, msg::Link::kLost, Farewell::kDisconnect, now, out);
   }
   out.log.push_back(LogEvent(Severity::kDebug, "peer.expelled").with("why", std::string(why)));
+  ++counters_.disconnects_sent;
   out.sends.push_back(Send{peer, wire::serialize(dialect, wire::mdp::Disconnect{})});
 }
 
 std::vector<LinkChange> Majordomo::take_link_changes() { return std::exchange(link_changes_, {}); }
 std::vector<Outcome> Majordomo::take_outcomes() { return std::exchange(outcomes_, {}); }
 std::vector<std::string> Majordomo::take_ready_services() { return std::exchange(ready_services_, {}); }
-std::vector<Duration> Majordomo::take_waits() { return std::exchange(waits_, {}); }
 
 bool Majordomo::check_invariants() const {
   std::size_t waiting = 0;

@@ -10,6 +10,7 @@
 
 #include "broker/core/broker_config.h"
 #include "broker/core/counters.h"
+#include "broker/core/latencies.h"
 #include "broker/core/outputs.h"
 #include "broker/core/request_table.h"
 #include "broker/core/service_table.h"
@@ -48,7 +49,7 @@ struct ServiceInfo {
 
 class Majordomo {
  public:
-  Majordomo(const BrokerConfig& config, TimerQueue& timers, Counters& counters);
+  Majordomo(const BrokerConfig& config, TimerQueue& timers, Counters& counters, Latencies& latencies);
 
   // Any message of a known worker is a sign of life. To be called before the message itself is looked at.
   void heard(const wire::RoutingId& peer, Instant now);
@@ -97,11 +98,10 @@ class Majordomo {
   std::vector<Outcome> take_outcomes();
   // Services that a worker has said READY for.
   std::vector<std::string> take_ready_services();
-  // From each request's arrival to its handing over to a worker.
-  std::vector<Duration> take_waits();
   std::size_t worker_count() const noexcept { return workers_.size(); }
   std::size_t open_requests() const noexcept { return requests_.size(); }
   std::size_t service_count() const noexcept { return services_.size(); }
+  std::size_t waiting_bytes() const noexcept { return services_.waiting_bytes(); }
   bool check_invariants() const;
 
  private:
@@ -142,6 +142,7 @@ class Majordomo {
   const BrokerConfig& config_;
   TimerQueue& timers_;
   Counters& counters_;
+  Latencies& latencies_;
   WorkerTable workers_;
   RequestTable requests_;
   ServiceTable services_;
@@ -149,13 +150,12 @@ class Majordomo {
   std::vector<LinkChange> link_changes_;
   std::vector<Outcome> outcomes_;
   std::vector<std::string> ready_services_;
-  std::vector<Duration> waits_;
   Duration shortest_interval_;
 };
 
 // One message of an answer. A PARTIAL for a client that speaks 0.1, which has none, is dropped and counted.
 void send_body(const Client& client, bool final, wire::Frames&& body, Counters& counters, Outputs& out);
 // An answer of the bus itself to a call.
-void send_reply(const Client& client, const msg::Reply& reply, Outputs& out);
+void send_reply(const Client& client, const msg::Reply& reply, Counters& counters, Outputs& out);
 
 }  // namespace compositord::broker

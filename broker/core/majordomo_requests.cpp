@@ -10,11 +10,8 @@
 
 namespace compositord::broker {
 
-void send_reply(const Client& client, const msg::Reply& reply, Outputs& out) {
-  wire::mdp::ClientReply message;
-  message.service = client.service;
-  message.body = msg::serialize_reply(reply);
-  out.sends.push_back(Send{client.peer, wire::serialize(client.dialect, std::move(message))});
+void send_reply(const Client& client, const msg::Reply& reply, Counters& counters, Outputs& out) {
+  send_body(client, true, msg::serialize_reply(reply), counters, out);
 }
 
 void send_body(const Client& client, bool final, wire::Frames&& body, Counters& counters, Outputs& out) {
@@ -23,6 +20,7 @@ void send_body(const Client& client, bool final, wire::Frames&& body, Counters& 
     ++counters.partials_dropped;
     return;
   }
+  ++(final ? counters.finals_sent : counters.partials_sent);
   wire::mdp::ClientReply message{final, client.service, std::move(body)};
   out.sends.push_back(Send{client.peer, wire::serialize(client.dialect, std::move(message))});
 }
@@ -74,7 +72,7 @@ void Majordomo::tell_failure(const Client& client, const std::optional<CallMark>
   if (client.origin != Origin::kPeer) {
     outcomes_.push_back(Outcome{client.origin, client.key, true, carried, {}, error});
   } else if (call) {
-    send_reply(client, msg::error_reply(call->encoding, call->id, error), out);
+    send_reply(client, msg::error_reply(call->encoding, call->id, error), counters_, out);
   } else {
     // MDP has no way to say no: what a plain client sees is that nothing comes.
     out.log.push_back(std::move(plain_event.with("service", client.service).with("why", error.text)));
@@ -108,7 +106,7 @@ void Majordomo::dispatch(Service& service, Worker& worker, OpenRequest& request,
   if (worker.outstanding.size() < static_cast<std::size_t>(worker.credit)) services_.put_idle(service, worker);
   ++counters_.requests_routed;
   request.dispatched = now;
-  waits_.push_back(now - request.arrived);
+  latencies_.routed(now - request.arrived);
   wire::mdp::WorkerRequest message{address_of(request.token), {}};
   if (worker.idempotent && !request.retried && requests_.keep_body(request, config_.limits.queued_bytes_max)) {
     message.body = request.body;

@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "broker/core/bus_services.h"
-#include "common/wire/mdp_codec.h"
 
 namespace compositord::broker {
 
@@ -29,7 +28,7 @@ std::string list(std::string_view prefix, const Majordomo& majordomo) {
 
 }  // namespace
 
-void answer_mmi(const Client& client, wire::Frames&& body, Majordomo& majordomo, Outputs& out) {
+void answer_mmi(const Client& client, wire::Frames&& body, Majordomo& majordomo, Counters& counters, Outputs& out) {
   const std::string asked = body.empty() ? std::string() : body.back();
   wire::Frames answer;
   if (client.service == "mmi.service") {
@@ -44,8 +43,7 @@ void answer_mmi(const Client& client, wire::Frames&& body, Majordomo& majordomo,
   } else {
     answer = {"501"};
   }
-  wire::mdp::ClientReply reply{true, client.service, std::move(answer)};
-  out.sends.push_back(Send{client.peer, wire::serialize(client.dialect, std::move(reply))});
+  send_body(client, true, std::move(answer), counters, out);
 }
 
 }  // namespace compositord::broker

@@ -13,6 +13,6 @@ namespace compositord::broker {
 //   mmi.services   a prefix or nothing: 200 and a JSON array of {"service", "workers", "waiting"}, at most 1 000, by name
 //   mmi.echo       anything: 200 and the same frames
 //   others         501
-void answer_mmi(const Client& client, wire::Frames&& body, Majordomo& majordomo, Outputs& out);
+void answer_mmi(const Client& client, wire::Frames&& body, Majordomo& majordomo, Counters& counters, Outputs& out);
 
 }  // namespace compositord::broker

@@ -95,6 +95,27 @@ msg::Value list_entry(const BusContext& bus, const Compositor& c) {
 
 }  // namespace
 
+msg::Value describe_stats(const Feed& feed, const Counters& counters, const Latencies& latencies,
+                          const Depths& depths) {
+  const msg::Value full = msg::Value::map({{"open_requests", std::uint64_t{depths.open_requests}},
+                                           {"waiting_bytes", std::uint64_t{depths.waiting_bytes}},
+                                           {"pending_commits", std::uint64_t{depths.pending_commits}},
+                                           {"jobs", std::uint64_t{depths.jobs}},
+                                           {"job_bytes", std::uint64_t{depths.job_bytes}},
+                                           {"idem_calls", std::uint64_t{depths.idem_calls}},
+                                           {"idem_bytes", std::uint64_t{depths.idem_bytes}},
+                                           {"group_calls", std::uint64_t{depths.group_calls}},
+                                           {"workers", std::uint64_t{depths.workers}},
+                                           {"services", std::uint64_t{depths.services}},
+                                           {"compositors", std::uint64_t{depths.compositors}},
+                                           {"timers", std::uint64_t{depths.timers}}});
+  return msg::Value::map({{"epoch", feed.epoch()},
+                          {"counters", to_value(counters)},
+                          {"depths", full},
+                          {"latency", latencies.to_value()},
+                          {"seqs", feed.seqs()}});
+}
+
 Result<Answer> call_manifest_service(const BusContext& bus, const msg::Call& call) {
   if (call.header.method == "list") {
     return answer_page(bus, call, "compositors", [&](const Compositor& c) { return list_entry(bus, c); });
@@ -139,15 +160,7 @@ Result<Answer> call_admin_service(const BusContext& bus, const msg::Call& call) 
   const std::string& method = call.header.method;
   Answer answer;
   if (method == "stats") {
-    answer.result = msg::Value::map({{"epoch", bus.feed.epoch()},
-                                     {"counters", to_value(bus.counters)},
-                                     {"seqs", bus.feed.seqs()},
-                                     {"workers", std::uint64_t{bus.majordomo.worker_count()}},
-                                     {"services", std::uint64_t{bus.majordomo.service_count()}},
-                                     {"open_requests", std::uint64_t{bus.majordomo.open_requests()}},
-                                     {"compositors", std::uint64_t{bus.compositors.size()}},
-                                     {"jobs", std::uint64_t{bus.jobs.size()}},
-                                     {"job_bytes", std::uint64_t{bus.jobs.bytes()}}});
+    answer.result = describe_stats(bus.feed, bus.counters, bus.latencies, bus.depths);
     return answer;
   }
   if (method != "config") return no_method("bus.admin", method, "stats, config");

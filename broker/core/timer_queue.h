@@ -19,6 +19,7 @@ enum class TimerKind : std::uint8_t {
   kJobEnd,           // key: job number. Its time to live, or to be kept, may be over.
   kJobRetry,         // key: job number. Its service may be tried again.
   kBusTick,          // key: 0. The feed's bus/tick.
+  kBusStats,         // key: 0. The feed's bus/stats.
 };
 
 struct Timer {

@@ -9,10 +9,11 @@ namespace compositord::broker {
 
 namespace {
 
-void request(const Client& client, wire::Frames&& body, const BrokerConfig& config, Jobs& jobs, Now now, Outputs& out) {
+void request(const Client& client, wire::Frames&& body, const BrokerConfig& config, Jobs& jobs, Now now,
+             Counters& counters, Outputs& out) {
   if (body.empty() || reserved_prefix_of(body.front()) || body.front().empty() ||
       body.front().size() > wire::kServiceNameBytesMax) {
-    return send_titanic(client, {"400"}, out);
+    return send_body(client, true, {"400"}, counters, out);
   }
   JobRequest wanted;
   wanted.service = std::move(body.front());
@@ -25,35 +26,30 @@ void request(const Client& client, wire::Frames&& body, const BrokerConfig& conf
   jobs.submit(JobCaller{client, std::nullopt}, std::move(wanted), now, out);
 }
 
-void reply(const Client& client, const Job* job, Outputs& out) {
-  if (job == nullptr || !job->record.plain) return send_titanic(client, {"400"}, out);
+void reply(const Client& client, const Job* job, Counters& counters, Outputs& out) {
+  if (job == nullptr || !job->record.plain) return send_body(client, true, {"400"}, counters, out);
   const JobRecord& record = job->record;
   const bool ended = record.state == JobState::kDone || record.state == JobState::kCancelled;
-  if (!ended) return send_titanic(client, {"300"}, out);
+  if (!ended) return send_body(client, true, {"300"}, counters, out);
   if (record.status != to_number(Status::kDone) || !record.error.empty()) {
-    return send_titanic(client, {"500", record.error}, out);
+    return send_body(client, true, {"500", record.error}, counters, out);
   }
   wire::Frames answer = record.result;
   answer.insert(answer.begin(), "200");
-  send_titanic(client, std::move(answer), out);
+  send_body(client, true, std::move(answer), counters, out);
 }
 
 }  // namespace
 
-void send_titanic(const Client& client, wire::Frames&& body, Outputs& out) {
-  wire::mdp::ClientReply message{true, client.service, std::move(body)};
-  out.sends.push_back(Send{client.peer, wire::serialize(client.dialect, std::move(message))});
-}
-
 void answer_titanic(const Client& client, wire::Frames&& body, const BrokerConfig& config, Jobs& jobs, Now now,
-                    Outputs& out) {
-  if (client.service == "titanic.request") return request(client, std::move(body), config, jobs, now, out);
+                    Counters& counters, Outputs& out) {
+  if (client.service == "titanic.request") return request(client, std::move(body), config, jobs, now, counters, out);
   const std::string id = body.size() == 1 ? body.front() : std::string();
-  if (client.service == "titanic.reply") return reply(client, jobs.find(id), out);
-  if (client.service != "titanic.close" || id.empty()) return send_titanic(client, {"400"}, out);
+  if (client.service == "titanic.reply") return reply(client, jobs.find(id), counters, out);
+  if (client.service != "titanic.close" || id.empty()) return send_body(client, true, {"400"}, counters, out);
   const Job* job = jobs.find(id);
   const bool kept = job != nullptr && job->record.plain && !jobs.forget(id, out);
-  send_titanic(client, {kept ? "300" : "200"}, out);
+  send_body(client, true, {kept ? "300" : "200"}, counters, out);
 }
 
 }  // namespace compositord::broker

@@ -20,8 +20,6 @@ namespace compositord::broker {
 inline constexpr std::string_view kTitanicPrefix = "titanic.";
 
 void answer_titanic(const Client& client, wire::Frames&& body, const BrokerConfig& config, Jobs& jobs, Now now,
-                    Outputs& out);
-// One answer to a Titanic client.
-void send_titanic(const Client& client, wire::Frames&& body, Outputs& out);
+                    Counters& counters, Outputs& out);
 
 }  // namespace compositord::broker

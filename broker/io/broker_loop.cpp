@@ -65,8 +65,9 @@ void BrokerLoop::turn(BrokerCore& core, Instant planned) {
   for (StoreDone& done : store_.drain()) {
     core.step(now, input::StoreDone{done.commit_id, std::move(done.outcome)}, outputs_);
   }
-  core.step(now, input::Tick{}, outputs_);
+  core.step(now, input::Tick{busy_, std::max(lateness, Duration{})}, outputs_);
   apply_outputs();
+  busy_ = monotonic_now() - now;
   stopping_ = poller_.ready(signal);
 }
 

@@ -1,7 +1,8 @@
 #pragma once
 // The broker's one event loop: the only code that waits, reads the clock, and does what the core wants done.
 //
-// A turn: wait until the core's next deadline or until something is readable; read the clock once; tell the core how late the
+// A turn: wait until the core's next deadline or until something is readable; read the clock once (and again at its end, only
+// to measure the turn); tell the core how late the
 // loop was; what became of the last turn's sends; which connections closed; at most a number of messages; what the store
 // has done; that time has passed. Then apply the outputs in order: store writes, sends, publishes, log.
 
@@ -41,6 +42,7 @@ class BrokerLoop {
   std::vector<input::SendFailed> failed_sends_;  // of the last turn: inputs of the next one
   Instant last_turn_;
   std::int64_t unix_ms_at_origin_ = 0;
+  Duration busy_{};             // what the last turn took
   bool messages_left_ = false;  // the last turn took its maximum: there may be more
   bool stopping_ = false;
 };

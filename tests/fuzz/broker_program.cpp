@@ -28,23 +28,57 @@ broker::BrokerConfig small_config() {
   limits.workers_max = 3;
   limits.agents_max = 2;
   limits.feed_prefixes_max = 3;
+  limits.jobs_max = 3;
+  limits.job_bytes_max = 2'000;
+  limits.job_result_bytes_max = 100;
+  limits.idem_calls_max = 3;
+  limits.idem_bytes_max = 300;
+  limits.group_calls_max = 2;
+  limits.group_targets_max = 2;
+  config.services.push_back({"oth*", 2, true});
   config.agent_credit = 2;
   return config;
 }
 
-const std::array<std::string, 12> kServices{
-    "echo",        "bus.agent",          "bus.manifest",       "bus.status",
-    "bus.admin",   "compositor/wall/w1", "compositor/wall/w2", "compositor/wall",
-    "mmi.service", "mmi.other",          "bus.other",          "other"};
-const std::array<std::string, 10> kMethods{"register", "status", "manifest.put", "leave",  "get",
-                                           "list",     "stats",  "snapshot",     "config", "output.scale"};
+const std::array<std::string, 20> kServices{"echo",
+                                            "bus.agent",
+                                            "bus.manifest",
+                                            "bus.status",
+                                            "bus.admin",
+                                            "compositor/wall/w1",
+                                            "compositor/wall/w2",
+                                            "compositor/wall",
+                                            "mmi.service",
+                                            "mmi.other",
+                                            "bus.other",
+                                            "other",
+                                            "bus.worker",
+                                            "bus.group",
+                                            "bus.job",
+                                            "titanic.request",
+                                            "titanic.reply",
+                                            "titanic.close",
+                                            "mmi.services",
+                                            "mmi.echo"};
+const std::array<std::string, 12> kMethods{"register", "status",   "manifest.put", "leave",        "get",  "list",
+                                           "stats",    "snapshot", "config",       "output.scale", "call", "cancel"};
 
 std::string address(std::uint8_t token) { return std::string(7, '\0') + static_cast<char>(token); }
+
+// As BrokerCore names the jobs of epoch 7.
+std::string job_id(std::uint8_t number) {
+  return "000000000000000700000000000000" + std::string("0") + char('0' + number % 8);
+}
 
 msg::Value params_for(const std::string& method, ByteSource& in) {
   const std::string id = in.u8() % 2 == 0 ? "wall/w1" : "wall/w2";
   if (method == "register") {
-    return msg::Value::map({{"id", id}, {"heartbeat_ms", std::int64_t{50} + in.u8()}, {"liveness", 2 + in.u8() % 9}});
+    return msg::Value::map({{"id", id},
+                            {"service", in.u8() % 2 == 0 ? "echo" : "other"},
+                            {"credit", 1 + in.u8() % 3},
+                            {"idempotent", in.u8() % 2 == 0},
+                            {"heartbeat_ms", std::int64_t{50} + in.u8()},
+                            {"liveness", 2 + in.u8() % 9}});
   }
   if (method == "status") {
     static constexpr std::array<const char*, 5> kProcess{"running", "exited", "killed", "stopped", "unknown"};
@@ -62,6 +96,13 @@ msg::Value params_for(const std::string& method, ByteSource& in) {
     }
     const std::int64_t sent_at = in.u8() % 8 == 0 ? in.i64() : 1'500;
     return msg::Value::map({{"sent_at", sent_at}, {"process", process}, {"progress", progress}, {"outputs", outputs}});
+  }
+  if (method == "call") {
+    const msg::Value selector = msg::Value::map({{in.u8() % 4 == 0 ? "labels" : "ids", msg::Value::array({"wall/*"})}});
+    return msg::Value::map({{"selector", selector},
+                            {"method", "output.scale"},
+                            {"batch", int{in.u8()} % 3},
+                            {"max_fail", int{in.u8()} % 3}});
   }
   if (method == "manifest.put") {
     msg::Value manifest = msg::Value::map({{"name", "sway"}, {"kind", "wayland"}, {"display", "w1"}});
@@ -124,8 +165,8 @@ void BrokerProgram::check_everything_ends() {
              out_);
   const Result<msg::Value> reply = msg::decode_json(out_.sends.at(0).frames.back());
   CHECK(reply.has_value());
-  for (const char* table : {"workers", "services", "open_requests"}) {
-    const msg::Value* size = reply->find("result")->find(table);
+  for (const char* table : {"workers", "services", "open_requests", "waiting_bytes", "group_calls"}) {
+    const msg::Value* size = reply->find("result")->find("depths")->find(table);
     CHECK(size != nullptr && *size == msg::Value(0));
   }
   check_outputs();
@@ -190,6 +231,12 @@ wire::Frames BrokerProgram::message(ByteSource& in) {
       if (!v1) frames.emplace_back(1, '\x01');
       frames.push_back(service);
   }
+  // Titanic takes a service's name or a job's id.
+  if (service == "titanic.request") frames.emplace_back(in.u8() % 2 == 0 ? "echo" : "other");
+  if (service == "titanic.reply" || service == "titanic.close") {
+    frames.push_back(job_id(in.u8()));
+    return frames;
+  }
   wire::Frames rest = body(in);
   frames.insert(frames.end(), std::make_move_iterator(rest.begin()), std::make_move_iterator(rest.end()));
   return frames;
@@ -205,7 +252,13 @@ wire::Frames BrokerProgram::body(ByteSource& in) {
   call.header.id = msg::Value(int{in.u8()});
   call.header.method = method;
   if (in.u8() % 4 == 0) call.header.deadline_ms = in.u8() % 8 == 0 ? in.i64() : in.u16();
+  const std::uint8_t how = in.u8();
+  if (how % 3 == 1) call.header.idem = std::string(1, static_cast<char>('a' + in.u8() % 3));
+  if (how % 5 == 1) call.header.queue = true;
+  if (how % 7 == 1) call.header.ttl_ms = in.u16() + 1;
+  if (how % 2 == 1) call.header.idempotent = true;
   call.params = params_for(method, in);
+  if (how % 11 == 0) call.params.set("job", job_id(in.u8()));
   return msg::serialize_call(call);
 }
 

@@ -95,7 +95,7 @@ class Topics(unittest.TestCase):
     def test_every_kind_is_documented_and_the_other_way_round(self):
         names = re.search(r"kFeedKindNames\{(.*?)\}", read("broker/core/feed.h"), re.DOTALL)[1]
         source = re.findall(r'"(\w+)"', names)
-        documented = re.findall(r"^## `(\w+)/", self.text, re.MULTILINE)
+        documented = list(dict.fromkeys(re.findall(r"^## `(\w+)/", self.text, re.MULTILINE)))  # bus/ has two topics
         self.assertEqual(documented, source)
         self.assertEqual(schemas.load_all()["feed-header"]["properties"]["kind"]["enum"], source)
 

@@ -336,7 +336,7 @@ void Scenario::say(const broker::Outputs& out) {
     say(text_of(send) + (failed ? " (not sent)" : ""));
   }
   for (const wire::Frames& frames : out.publishes) {
-    if (frames[0].ends_with("bus/tick") && !shown_.contains("ticks")) continue;
+    if ((frames[0].ends_with("bus/tick") || frames[0].ends_with("bus/stats")) && !shown_.contains("ticks")) continue;
     say(text_of(frames));
   }
   for (const LogEvent& event : out.log) {

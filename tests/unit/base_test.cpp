@@ -14,6 +14,7 @@
 #include "common/base/check.h"
 #include "common/base/error_code.h"
 #include "common/base/glob.h"
+#include "common/base/histogram.h"
 #include "common/base/instant.h"
 #include "common/base/log_event.h"
 #include "common/base/random.h"
@@ -278,6 +279,30 @@ TEST(Glob, ManyStarsDoNotTakeForEver) {
   std::string pattern;
   for (int i = 0; i < 200; ++i) pattern += "*a";
   EXPECT_FALSE(glob_matches(pattern + "b", std::string(20'000, 'a')));
+}
+
+TEST(Histogram, QuantilesAreAtMostAnEighthTooLong) {
+  Histogram histogram;
+  EXPECT_EQ(histogram.quantile(0.5), Duration{});
+  for (int i = 1; i <= 10'000; ++i) histogram.add(std::chrono::microseconds(i));
+  for (const auto& [q, us] : {std::pair(0.5, 5'000.0), std::pair(0.99, 9'900.0), std::pair(0.999, 9'990.0)}) {
+    const double got = std::chrono::duration<double, std::micro>(histogram.quantile(q)).count();
+    EXPECT_GE(got, us);
+    EXPECT_LE(got, us * 1.126);
+  }
+  EXPECT_EQ(histogram.quantile(1.0), milliseconds(10));
+  EXPECT_EQ(histogram.max(), milliseconds(10));
+  EXPECT_EQ(histogram.count(), 10'000U);
+}
+
+TEST(Histogram, TakesWhatIsOutOfRange) {
+  Histogram histogram;
+  histogram.add(Duration{-5});
+  histogram.add(Duration{1});
+  EXPECT_LE(histogram.quantile(0.5), Duration{1});
+  histogram.add(std::chrono::hours(10'000));
+  EXPECT_EQ(histogram.max(), std::chrono::hours(10'000));
+  EXPECT_GT(histogram.quantile(1.0), std::chrono::hours(4));
 }
 
 }  // namespace
