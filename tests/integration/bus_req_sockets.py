@@ -135,7 +135,7 @@ class Sockets(unittest.TestCase):
         self.serve(len(clients), parts)
         for name, client in clients.items():
             with self.subTest(client=name):
-                # REQ takes one answer to a question: libzmq drops all that follows the first PARTIAL.
+                # REQ takes one answer to a question and shows nothing more until it has asked again.
                 expected = [client.form(b"stream", part, final=False) for part in parts] if client.version == 2 else []
                 expected.append(client.form(b"stream", name.encode()))
                 if name.startswith("REQ"):
@@ -144,15 +144,22 @@ class Sockets(unittest.TestCase):
                 with self.assertRaises(mdp.Nothing):
                     client.receive(patience_ms=50)
 
-    def test_a_req_client_goes_on_after_a_stream_that_it_could_not_take(self):
+    def test_a_req_client_that_took_one_part_of_a_stream_is_still_served(self):
         self.worker(b"after", 2)
         client = self.client("REQ 0.2")
         client.ask(b"after", b"first")
         self.serve(1, [b"one", b"two"])
         self.assertEqual(client.receive(), client.form(b"after", b"one", final=False))
-        client.ask(b"after", b"second")
-        self.serve(1)
-        self.assertEqual(client.receive(), client.form(b"after", b"second"))
+        # libzmq throws away what has come by the time REQ sends again, and takes what comes later for the answer. This is
+        # why 18/MDP wants a DEALER. Two messages are left, so the third answer at the latest is a true one.
+        stale = [client.form(b"after", b"two", final=False), client.form(b"after", b"first")]
+        for _ in range(3):
+            client.ask(b"after", b"second")
+            self.serve(1)
+            answer = client.receive()
+            if answer not in stale:
+                break
+        self.assertEqual(answer, client.form(b"after", b"second"))
 
     def test_a_req_client_that_gave_up_asks_again_on_a_new_socket(self):
         client = self.client("REQ 0.1")
