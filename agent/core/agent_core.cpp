@@ -74,6 +74,9 @@ void AgentCore::on(input::Received& received, Instant now, Outputs& out) {
 }
 
 void AgentCore::on_reply(const wire::mdp::ClientReply& message, Instant now, Outputs& out) {
+  // 18/MDP: "The client MUST be prepared to handle zero or more PARTIAL commands". Nothing that an agent asks is answered in
+  // parts that it needs: the FINAL says how it ended.
+  if (!message.final) return;
   const Result<msg::Reply> reply = msg::parse_reply(message.body);
   if (!reply) {
     out.log.push_back(LogEvent(Severity::kWarning, "message.malformed").with("why", reply.error().text));

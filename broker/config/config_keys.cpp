@@ -73,6 +73,10 @@ constexpr std::array kKeys{
               "The longest that a queued call may name."},
     ConfigKey{"jobs.keep", duration<&BrokerConfig::job_keep>(seconds(1), hours(8760)),
               "How long the result of a queued call is kept."},
+    ConfigKey{"services.rules", ServiceRulesField{&core<&BrokerConfig::services>},
+              "What workers get without asking, by patterns of service names (* and ?): the first that matches "
+              "applies. As in: "
+              "- {match: \"render.*\", credit: 4, idempotent: true}"},
     ConfigKey{"agents.credit", NumberField{&core<&BrokerConfig::agent_credit>, 1, 1'024},
               "Requests outstanding at one agent; plain Majordomo workers have 1."},
     ConfigKey{"limits.frames_per_message_max", count<&Limits::frames_per_message_max>(8, 65'536),
@@ -150,6 +154,13 @@ std::string yaml_string(std::string_view text) {
   return out + '"';
 }
 
+std::string rule_text(const ServiceRule& rule) {
+  std::string text = "{match: " + yaml_string(rule.match);
+  if (rule.credit) text += fmt::format(", credit: {}", *rule.credit);
+  if (rule.idempotent) text += fmt::format(", idempotent: {}", *rule.idempotent);
+  return text + "}";
+}
+
 struct ValueText {
   Config& config;
   std::string operator()(const EndpointsField& f) const {
@@ -163,6 +174,11 @@ struct ValueText {
   std::string operator()(const NumberField& f) const { return fmt::format("{}", f.in(config)); }
   std::string operator()(const CountField& f) const { return fmt::format("{}", f.in(config)); }
   std::string operator()(const BytesField& f) const { return format_bytes(f.in(config)); }
+  std::string operator()(const ServiceRulesField& f) const {
+    std::string list;
+    for (const ServiceRule& rule : f.in(config)) list += "\n- " + rule_text(rule);
+    return list.empty() ? "[]" : list;
+  }
 };
 
 struct RangeText {
@@ -175,6 +191,9 @@ struct RangeText {
   std::string operator()(const NumberField& f) const { return fmt::format("{} … {}", f.min, f.max); }
   std::string operator()(const CountField& f) const { return fmt::format("{} … {}", f.min, f.max); }
   std::string operator()(const BytesField& f) const { return format_bytes(f.min) + " … " + format_bytes(f.max); }
+  std::string operator()(const ServiceRulesField&) const {
+    return fmt::format("match; credit: {} … {}; idempotent: true or false", kRuleCreditMin, kRuleCreditMax);
+  }
 };
 
 struct Magnitude {
@@ -186,6 +205,7 @@ struct Magnitude {
   std::uint64_t operator()(const NumberField& f) const { return static_cast<std::uint64_t>(f.in(config)); }
   std::uint64_t operator()(const CountField& f) const { return f.in(config); }
   std::uint64_t operator()(const BytesField& f) const { return f.in(config); }
+  std::uint64_t operator()(const ServiceRulesField&) const { return 0; }
 };
 
 }  // namespace

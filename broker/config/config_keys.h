@@ -40,9 +40,18 @@ struct BytesField {
   std::size_t min, max;
 };
 
+inline constexpr int kRuleCreditMin = 1;
+inline constexpr int kRuleCreditMax = 1'024;
+// A list of maps {match, credit?, idempotent?}.
+struct ServiceRulesField {
+  std::vector<ServiceRule>& (*in)(Config&);
+};
+
 struct ConfigKey {
   std::string_view path;  // "heartbeat.interval": at most one section
-  std::variant<EndpointsField, DirectoryField, LogLevelField, DurationField, NumberField, CountField, BytesField> field;
+  std::variant<EndpointsField, DirectoryField, LogLevelField, DurationField, NumberField, CountField, BytesField,
+               ServiceRulesField>
+      field;
   std::string_view meaning;  // for the operator, one or more sentences
 
   std::string_view section() const noexcept;  // "heartbeat", or empty

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <map>
 #include <set>
@@ -223,6 +224,56 @@ class Reader {
       return out_of_range(key, value);
     }
     field.in(config_) = static_cast<std::remove_reference_t<decltype(field.in(config_))>>(number);
+  }
+
+  void read_value(const ConfigKey& key, const ServiceRulesField& field, const YamlNode& value) {
+    if (value.kind != YamlNode::Kind::kList) {
+      report(value.at, fmt::format("\"{}\" is a list of rules, not {}", key.path, kind_name(value.kind)),
+             help_for_range(key));
+      return;
+    }
+    std::vector<ServiceRule> rules;
+    for (const YamlNode& item : value.items) {
+      if (item.kind == YamlNode::Kind::kMap) {
+        read_rule(item, rules.emplace_back());
+      } else {
+        report(item.at, fmt::format("a rule is a map, not {}", kind_name(item.kind)), help_for_range(key));
+      }
+    }
+    field.in(config_) = std::move(rules);
+  }
+  void read_rule(const YamlNode& map, ServiceRule& rule) {
+    constexpr std::array<std::string_view, 3> kNames{"match", "credit", "idempotent"};
+    for (const YamlNode::Entry& entry : map.entries) {
+      const std::string& word = entry.key.scalar;
+      const std::string& text = entry.value.scalar;
+      const bool is_scalar = entry.value.kind == YamlNode::Kind::kScalar;
+      if (word == "match" && is_scalar && !text.empty()) {
+        rule.match = text;
+      } else if (word == "credit" && is_scalar) {
+        rule.credit = read_rule_credit(entry.value);
+      } else if (word == "idempotent" && (text == "true" || text == "false") && !entry.value.is_quoted) {
+        rule.idempotent = text == "true";
+      } else if (std::find(kNames.begin(), kNames.end(), word) != kNames.end()) {
+        report(entry.value.at, fmt::format("\"{}\" of a rule can't be this", word),
+               "match: a pattern; credit: a number; idempotent: true or false");
+      } else {
+        const std::string_view near = nearest(word, kNames);
+        report(entry.key.at, fmt::format("unknown key \"{}\" in a rule", escape_for_log(word)),
+               near.empty() ? "allowed here: match, credit, idempotent" : fmt::format("did you mean \"{}\"?", near));
+      }
+    }
+    if (rule.match.empty()) report(map.at, "a rule needs \"match\": a pattern of service names, as in \"render.*\"");
+  }
+  std::optional<int> read_rule_credit(const YamlNode& value) {
+    int number = 0;
+    const char* end = value.scalar.data() + value.scalar.size();
+    const auto parsed = std::from_chars(value.scalar.data(), end, number);
+    if (parsed.ec == std::errc() && parsed.ptr == end && number >= kRuleCreditMin && number <= kRuleCreditMax) {
+      return number;
+    }
+    report(value.at, fmt::format("\"credit\" is a whole number {} … {}", kRuleCreditMin, kRuleCreditMax));
+    return std::nullopt;
   }
 
   // Where to show a fault between two keys: at one that the file sets, the default of the other is not to blame. Nothing

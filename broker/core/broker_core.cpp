@@ -238,7 +238,10 @@ void BrokerCore::tell_outcome(Outcome&& outcome, Instant now, Outputs& out) {
 
 void BrokerCore::on_request(const wire::RoutingId& peer, const wire::Dialect& dialect,
                             wire::mdp::ClientRequest&& request, Instant now, Outputs& out) {
-  Client client{peer, dialect, std::move(request.service)};
+  Client client;
+  client.peer = peer;
+  client.dialect = dialect;
+  client.service = std::move(request.service);
   if (client.service.starts_with("mmi."))
     return answer_mmi(client, std::move(request.body), majordomo_, counters_, out);
   if (client.service.starts_with(kTitanicPrefix)) {

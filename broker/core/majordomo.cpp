@@ -372,7 +372,8 @@ void Majordomo::refuse_waiting(const std::string& name, std::string_view why, Ou
 void Majordomo::expel(const wire::RoutingId& peer, const wire::Dialect& dialect, std::string_view why, Instant now,
                       Outputs& out) {
   ++counters_.commands_unexpected;
-  // 18/MDP: "If the broker receives an unexpected but valid command it SHOULD send DISCONNECT and forget the worker."
+  // 18/MDP: "The broker MUST respond to any valid but unexpected command by sending DISCONNECT and then no further commands to
+  // that worker."
   if (Worker* worker = workers_.find(peer)) {
     return remove_worker(*worker, why, msg::Link::kLost, Farewell::kDisconnect, now, out);
   }

@@ -101,7 +101,8 @@ void Majordomo::dispatch(Service& service, Worker& worker, OpenRequest& request,
   // A plain request only has a time to wait for a worker; what the worker takes is its own affair.
   if (!request.call) timers_.cancel(request.deadline_timer);
   worker.outstanding.insert(request.token);
-  // 18/MDP: "The broker SHOULD use a least-recently-used queue": to the end of the line, if there is credit left.
+  // 18/MDP: "MAY deliver requests to workers on any basis, including round robin and least-recently used": the latter, so
+  // to the end of the line, if there is credit left.
   services_.take_idle(service, worker);
   if (worker.outstanding.size() < static_cast<std::size_t>(worker.credit)) services_.put_idle(service, worker);
   ++counters_.requests_routed;

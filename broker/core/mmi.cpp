@@ -10,7 +10,8 @@ namespace {
 
 constexpr std::size_t kServicesMax = 1'000;
 
-// 8/MMI: "200 Success, 400 Service name missing, 404 Service not registered, 501 Not implemented".
+// 8/MMI: 'responds with "200" (Found) if there is at least one worker registered for the service, or "404" (Not found)'. 400,
+// for a question without a name, is ours.
 std::string code_of(const std::string& service, Majordomo& majordomo) {
   if (service.empty()) return "400";
   return majordomo.has_workers(service) || is_bus_service(service) ? "200" : "404";

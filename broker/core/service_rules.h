@@ -12,6 +12,7 @@ struct ServiceRule {
   std::string match;               // see common/base/glob.h
   std::optional<int> credit;       // 1 … 1024
   std::optional<bool> idempotent;  // what a dead worker did not answer may be done again by another
+  friend bool operator==(const ServiceRule&, const ServiceRule&) = default;
 };
 
 // What holds for the workers of one service.

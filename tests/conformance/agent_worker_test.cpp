@@ -62,8 +62,8 @@ class AgentWorker : public ::testing::Test {
     step(input::BusConnected{});
     EXPECT_THAT(sent(), ElementsAre(ElementsAre("MDPC02", "\x01", "bus.agent", Not(IsEmpty()), Not(IsEmpty()))));
   }
-  void answer_register() {
-    from_broker({"MDPC02", "\x03", "bus.agent",
+  void answer_register(const char* command = "\x03") {
+    from_broker({"MDPC02", command, "bus.agent",
                  R"({"v":1,"id":4,"status":200,"result":{"epoch":1,"session":1,"heartbeat_ms":1000,"liveness":3,)"
                  R"("credit":8}})"});
   }
@@ -105,6 +105,15 @@ TEST_F(AgentWorker, WorkerMUSTNOTSendAFurtherREADY) {
     pass(seconds(1));
   }
   EXPECT_EQ(count(sent(), ready()), 0);
+}
+
+TEST_F(AgentWorker, ClientMUSTBePreparedForPARTIALBeforeTheFINAL) {
+  connect();
+  answer_register("\x02");
+  EXPECT_THAT(sent(), IsEmpty());
+  EXPECT_EQ(core_.session_state(), SessionState::kRegistering);
+  answer_register();
+  EXPECT_THAT(sent(), ElementsAre(ready()));
 }
 
 TEST_F(AgentWorker, WorkerSHOULDAssumeThatItsRegistrationSucceeded) {

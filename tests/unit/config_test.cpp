@@ -119,6 +119,7 @@ struct ToMinimum {
   void operator()(const EndpointsField& f) const { f.in(config) = {"tcp://[::1]:1", "ipc://@a \"name\"\\"}; }
   void operator()(const DirectoryField& f) const { f.in(config) = "/srv/a \"dir\"\\ #: wände"; }
   void operator()(const LogLevelField& f) const { f.in(config) = "error"; }
+  void operator()(const ServiceRulesField& f) const { f.in(config) = {{"a \"b\\*", 1, {}}, {"?", {}, false}}; }
   template <class Field>
   void operator()(const Field& f) const {
     f.in(config) = f.min;
@@ -129,6 +130,7 @@ struct ToMaximum {
   void operator()(const EndpointsField& f) const { f.in(config) = {"inproc://x"}; }
   void operator()(const DirectoryField& f) const { f.in(config) = "/"; }
   void operator()(const LogLevelField& f) const { f.in(config) = "warning"; }
+  void operator()(const ServiceRulesField& f) const { f.in(config) = {{"*", 1'024, true}}; }
   template <class Field>
   void operator()(const Field& f) const {
     f.in(config) = f.max;
@@ -171,6 +173,21 @@ TEST(Config, ValuesJustOutsideTheirRangeAreRefused) {
   EXPECT_FAULT("limits: {bytes_per_frame_max: 1023B}", "out of range");
   EXPECT_FAULT("limits: {bytes_per_frame_max: 99999999999GiB}", "too large");
   EXPECT_FAULT("heartbeat: {interval: 99999999999999h}", "too large");
+}
+
+TEST(Config, ServiceRulesAreRead) {
+  const Config config = read_ok(
+      "services:\n  rules:\n    - match: \"render.*\"\n      credit: 4\n      idempotent: true\n"
+      "    - {match: '*', idempotent: false}\n");
+  EXPECT_EQ(config.core.services, (std::vector<ServiceRule>{{"render.*", 4, true}, {"*", {}, false}}));
+  EXPECT_TRUE(read_ok("services: {rules: []}").core.services.empty());
+  EXPECT_FAULT("services: {rules: {match: a}}", "\"services.rules\" is a list of rules, not a section");
+  EXPECT_FAULT("services: {rules: [a]}", "a rule is a map, not a single value");
+  EXPECT_FAULT("services: {rules: [{credit: 4}]}", "a rule needs \"match\"");
+  EXPECT_FAULT("services: {rules: [{match: a, credit: 0}]}", "\"credit\" is a whole number 1 … 1024");
+  EXPECT_FAULT("services: {rules: [{match: a, credit: many}]}", "\"credit\" is a whole number");
+  EXPECT_FAULT("services: {rules: [{match: a, idempotent: maybe}]}", "\"idempotent\" of a rule can't be this");
+  EXPECT_FAULT("services: {rules: [{match: a, idempotnt: true}]}", "did you mean \"idempotent\"?");
 }
 
 TEST(Config, WrongTypesAreRefused) {
