@@ -1,6 +1,6 @@
 #include "common/wire/mdp_codec.h"
 
-#include <iterator>
+#include <cstddef>
 #include <optional>
 #include <utility>
 
@@ -62,11 +62,10 @@ class Reader {
   const Frame& peek() const { return frames_[next_]; }
   Frame take() { return std::move(frames_[next_++]); }
   void skip() { ++next_; }
+  // In the message's own vector: most messages are a short head and one body frame, and need no second one.
   Frames rest() {
-    Frames body(std::make_move_iterator(frames_.begin() + static_cast<std::ptrdiff_t>(next_)),
-                std::make_move_iterator(frames_.end()));
-    next_ = frames_.size();
-    return body;
+    frames_.erase(frames_.begin(), frames_.begin() + static_cast<std::ptrdiff_t>(std::exchange(next_, 0)));
+    return std::exchange(frames_, {});
   }
 
  private:
@@ -223,39 +222,44 @@ Result<Parsed<Message>> finish(const Dialect& dialect, Result<Message>&& message
   return Parsed<Message>{dialect, std::move(*message)};
 }
 
-Frames head(const Dialect& dialect, bool worker, std::size_t more) {
-  Frames frames;
-  frames.reserve(more + 2);
-  if (dialect.delimiter) frames.emplace_back();
-  const bool v1 = dialect.version == MdpVersion::k01;
-  frames.emplace_back(worker ? (v1 ? kWorker01 : kWorker02) : (v1 ? kClient01 : kClient02));
-  return frames;
-}
+// Writes the frames before a body, into the body's own vector: a body that came in a message has the room already.
+class Writer {
+ public:
+  // `more`: how many frames come between the protocol frame and the body.
+  Writer(const Dialect& dialect, bool worker, std::size_t more, Frames&& body = {}) : frames_(std::move(body)) {
+    frames_.insert(frames_.begin(), (dialect.delimiter ? 2 : 1) + more, Frame());
+    if (dialect.delimiter) ++next_;
+    const bool v1 = dialect.version == MdpVersion::k01;
+    frames_[next_++] = worker ? (v1 ? kWorker01 : kWorker02) : (v1 ? kClient01 : kClient02);
+  }
+  void put(char byte) { frames_[next_++].assign(1, byte); }
+  void put(Frame&& frame) { frames_[next_++] = std::move(frame); }
+  Frames take() { return std::move(frames_); }
 
-Frames worker_head(const Dialect& dialect, Command command, std::size_t more) {
-  Frames frames = head(dialect, true, more + 1);
-  frames.emplace_back(1, worker_byte(dialect.version, command));
-  return frames;
-}
+ private:
+  Frames frames_;
+  std::size_t next_ = 0;
+};
 
-void append(Frames& frames, Frames&& body) {
-  frames.insert(frames.end(), std::make_move_iterator(body.begin()), std::make_move_iterator(body.end()));
+Frames worker_command_message(const Dialect& dialect, Command command) {
+  Writer out(dialect, true, 1);
+  out.put(worker_byte(dialect.version, command));
+  return out.take();
 }
 
 Frames client_message(const Dialect& dialect, char command, Frame&& service, Frames&& body) {
-  Frames frames = head(dialect, false, body.size() + 2);
-  if (dialect.version == MdpVersion::k02) frames.emplace_back(1, command);
-  frames.push_back(std::move(service));
-  append(frames, std::move(body));
-  return frames;
+  const bool has_command = dialect.version == MdpVersion::k02;
+  Writer out(dialect, false, has_command ? 2 : 1, std::move(body));
+  if (has_command) out.put(command);
+  out.put(std::move(service));
+  return out.take();
 }
 
 Frames addressed_message(const Dialect& dialect, Command command, Frame&& address, Frames&& body) {
-  Frames frames = worker_head(dialect, command, body.size() + 2);
-  frames.push_back(std::move(address));
-  frames.emplace_back();
-  append(frames, std::move(body));
-  return frames;
+  Writer out(dialect, true, 3, std::move(body));
+  out.put(worker_byte(dialect.version, command));
+  out.put(std::move(address));
+  return out.take();  // the third one stays empty
 }
 
 }  // namespace
@@ -284,9 +288,10 @@ Frames serialize(const Dialect& dialect, mdp::ClientReply message) {
   return client_message(dialect, message.final ? 3 : 2, std::move(message.service), std::move(message.body));
 }
 Frames serialize(const Dialect& dialect, mdp::WorkerReady message) {
-  Frames frames = worker_head(dialect, Command::kReady, 1);
-  frames.push_back(std::move(message.service));
-  return frames;
+  Writer out(dialect, true, 2);
+  out.put(worker_byte(dialect.version, Command::kReady));
+  out.put(std::move(message.service));
+  return out.take();
 }
 Frames serialize(const Dialect& dialect, mdp::WorkerRequest message) {
   return addressed_message(dialect, Command::kRequest, std::move(message.client_address), std::move(message.body));
@@ -295,7 +300,11 @@ Frames serialize(const Dialect& dialect, mdp::WorkerReply message) {
   return addressed_message(dialect, message.final ? Command::kFinal : Command::kPartial,
                            std::move(message.client_address), std::move(message.body));
 }
-Frames serialize(const Dialect& dialect, mdp::Heartbeat) { return worker_head(dialect, Command::kHeartbeat, 0); }
-Frames serialize(const Dialect& dialect, mdp::Disconnect) { return worker_head(dialect, Command::kDisconnect, 0); }
+Frames serialize(const Dialect& dialect, mdp::Heartbeat) {
+  return worker_command_message(dialect, Command::kHeartbeat);
+}
+Frames serialize(const Dialect& dialect, mdp::Disconnect) {
+  return worker_command_message(dialect, Command::kDisconnect);
+}
 
 }  // namespace compositord::wire
