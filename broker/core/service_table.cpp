@@ -4,6 +4,10 @@
 
 namespace compositord::broker {
 
+namespace {
+constexpr std::size_t kSpareMax = 64;  // a request that is served at once needs two
+}
+
 Service* ServiceTable::find(const std::string& name) {
   const auto it = services_.find(name);
   return it == services_.end() ? nullptr : &it->second;
@@ -34,27 +38,44 @@ bool ServiceTable::enqueue_at(Service& service, std::list<RequestToken>::iterato
   if (waiting_bytes_ + request.bytes > limits_.queued_bytes_max) return false;
   service.waiting_bytes += request.bytes;
   waiting_bytes_ += request.bytes;
-  request.queue_place = service.waiting.insert(place, request.token);
+  request.queue_place = insert(service.waiting, place, request.token);
   return true;
 }
 
 void ServiceTable::dequeue(Service& service, OpenRequest& request) {
   CHECK(request.state == RequestState::kWaiting);
-  service.waiting.erase(request.queue_place);
+  erase(service.waiting, request.queue_place);
   service.waiting_bytes -= request.bytes;
   waiting_bytes_ -= request.bytes;
 }
 
 void ServiceTable::put_idle(Service& service, Worker& worker) {
   if (worker.has_idle_place) return;
-  worker.idle_place = service.idle.insert(service.idle.end(), worker.id);
+  worker.idle_place = insert(service.idle, service.idle.end(), worker.id);
   worker.has_idle_place = true;
 }
 
 void ServiceTable::take_idle(Service& service, Worker& worker) {
   if (!worker.has_idle_place) return;
-  service.idle.erase(worker.idle_place);
+  erase(service.idle, worker.idle_place);
   worker.has_idle_place = false;
+}
+
+std::list<std::uint64_t>::iterator ServiceTable::insert(std::list<std::uint64_t>& list,
+                                                        std::list<std::uint64_t>::iterator place, std::uint64_t value) {
+  if (spare_.empty()) return list.insert(place, value);
+  const auto node = spare_.begin();
+  *node = value;
+  list.splice(place, spare_, node);
+  return node;
+}
+
+void ServiceTable::erase(std::list<std::uint64_t>& list, std::list<std::uint64_t>::iterator node) {
+  if (spare_.size() >= kSpareMax) {
+    list.erase(node);
+  } else {
+    spare_.splice(spare_.begin(), list, node);
+  }
 }
 
 }  // namespace compositord::broker

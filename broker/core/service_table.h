@@ -2,6 +2,7 @@
 // The services: for each name the workers that have credit left, longest-idle first, and the requests that wait for one.
 
 #include <cstddef>
+#include <cstdint>
 #include <list>
 #include <string>
 #include <unordered_map>
@@ -45,9 +46,15 @@ class ServiceTable {
  private:
   bool enqueue_at(Service& service, std::list<RequestToken>::iterator place, OpenRequest& request);
 
+  // Into and out of a service's list, by way of the spare nodes.
+  std::list<std::uint64_t>::iterator insert(std::list<std::uint64_t>& list, std::list<std::uint64_t>::iterator place,
+                                            std::uint64_t value);
+  void erase(std::list<std::uint64_t>& list, std::list<std::uint64_t>::iterator node);
+
   Limits limits_;
   std::unordered_map<std::string, Service> services_;
   std::size_t waiting_bytes_ = 0;
+  std::list<std::uint64_t> spare_;  // nodes that were in a service's list and will be again: each request moves two
 };
 
 }  // namespace compositord::broker

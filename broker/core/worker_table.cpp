@@ -1,8 +1,20 @@
 #include "broker/core/worker_table.h"
 
+#include <algorithm>
+
 #include "common/base/check.h"
 
 namespace compositord::broker {
+
+void TokenSet::insert(std::uint64_t token) {
+  const auto place = std::lower_bound(tokens_.begin(), tokens_.end(), token);
+  if (place == tokens_.end() || *place != token) tokens_.insert(place, token);
+}
+
+void TokenSet::erase(std::uint64_t token) {
+  const auto place = std::lower_bound(tokens_.begin(), tokens_.end(), token);
+  if (place != tokens_.end() && *place == token) tokens_.erase(place);
+}
 
 Worker& WorkerTable::add(const wire::RoutingId& peer) {
   const WorkerId id = ++last_id_;

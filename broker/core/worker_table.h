@@ -10,13 +10,14 @@
 //
 // Doubt is the other thing known of a worker: that its connection seems closed, or that it has been silent for long.
 
+#include <cstddef>
 #include <cstdint>
 #include <list>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "broker/core/timer_queue.h"
 #include "common/base/instant.h"
@@ -35,6 +36,24 @@ enum class Doubt : std::uint8_t {
   kDisconnected,  // the socket monitor says that its connection closed; being asked
 };
 
+// The requests that are at one worker, oldest first. Few (its credit), and the newest comes last: a sorted vector, which
+// costs no memory of its own for each.
+class TokenSet {
+ public:
+  void insert(std::uint64_t token);  // does nothing when it is there
+  void erase(std::uint64_t token);   // does nothing when it isn't
+  void clear() noexcept { tokens_.clear(); }
+  std::size_t size() const noexcept { return tokens_.size(); }
+  bool empty() const noexcept { return tokens_.empty(); }
+  auto begin() const noexcept { return tokens_.begin(); }
+  auto end() const noexcept { return tokens_.end(); }
+  auto rbegin() const noexcept { return tokens_.rbegin(); }
+  auto rend() const noexcept { return tokens_.rend(); }
+
+ private:
+  std::vector<std::uint64_t> tokens_;
+};
+
 struct Worker {
   WorkerId id = 0;
   wire::RoutingId peer;
@@ -45,7 +64,7 @@ struct Worker {
   std::string service;                          // that it registered or said READY for
   int credit = 1;                               // requests that may be outstanding
   bool idempotent = false;                      // what it did not answer before it died may be done again by another
-  std::set<std::uint64_t> outstanding;          // request tokens
+  TokenSet outstanding;                         // requests
   Duration interval{};                          // agreed heartbeat interval, both directions
   int liveness = 3;
   Instant last_heard;
