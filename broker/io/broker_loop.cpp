@@ -44,9 +44,9 @@ void BrokerLoop::run(BrokerCore& core, const StoredState& stored) {
 void BrokerLoop::turn(BrokerCore& core, Instant planned) {
   poller_.clear();
   poller_.add_socket(sockets_.bus().handle());
-  poller_.add_socket(sockets_.feed().handle());
+  const std::size_t feed = poller_.add_socket(sockets_.feed().handle());
   poller_.add_socket(sockets_.monitor_handle());
-  poller_.add_fd(store_.event_fd(), POLLIN);
+  const std::size_t store = poller_.add_fd(store_.event_fd(), POLLIN);
   const std::size_t signal = poller_.add_fd(signal_fd_, POLLIN);
   const bool work_left = messages_left_ || !failed_sends_.empty();
   poller_.wait(work_left ? Duration{} : planned - monotonic_now());
@@ -61,10 +61,9 @@ void BrokerLoop::turn(BrokerCore& core, Instant planned) {
     core.step(now, input::Disconnected{std::move(peer)}, outputs_);
   }
   messages_left_ = take_messages(core, now);
-  take_feed(core, now);
-  for (StoreDone& done : store_.drain()) {
-    core.step(now, input::StoreDone{done.commit_id, std::move(done.outcome)}, outputs_);
-  }
+  // A look at something that has nothing costs a system call, and turns are what a busy broker does most.
+  if (poller_.ready(feed)) take_feed(core, now);
+  if (poller_.ready(store)) take_store(core, now);
   core.step(now, input::Tick{busy_, std::max(lateness, Duration{})}, outputs_);
   apply_outputs();
   busy_ = monotonic_now() - now;
@@ -92,6 +91,12 @@ void BrokerLoop::take_feed(BrokerCore& core, Instant now) {
     if (received.outcome == net::ReceiveOutcome::kNothing) return;
     // One that was too large has lost its frames: it is counted as what it is, no subscription.
     core.step(now, input::FeedReceived{std::move(received.frames)}, outputs_);
+  }
+}
+
+void BrokerLoop::take_store(BrokerCore& core, Instant now) {
+  for (StoreDone& done : store_.drain()) {
+    core.step(now, input::StoreDone{done.commit_id, std::move(done.outcome)}, outputs_);
   }
 }
 

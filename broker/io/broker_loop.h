@@ -30,6 +30,7 @@ class BrokerLoop {
   void turn(BrokerCore& core, Instant planned);
   bool take_messages(BrokerCore& core, Instant now);
   void take_feed(BrokerCore& core, Instant now);
+  void take_store(BrokerCore& core, Instant now);
   void set_calendar(BrokerCore& core, Instant now);
   void apply_outputs();
 
