@@ -95,6 +95,8 @@ constexpr std::array kKeys{
               "Requests that wait for a worker of one service."},
     ConfigKey{"limits.queued_bytes_per_service_max", bytes<&Limits::queued_bytes_per_service_max>(kKiB, 64 * kGiB),
               "The bytes of these requests."},
+    ConfigKey{"limits.queued_bytes_per_client_max", bytes<&Limits::queued_bytes_per_client_max>(kKiB, 64 * kGiB),
+              "The bytes of one client's waiting requests."},
     ConfigKey{"limits.queued_bytes_max", bytes<&Limits::queued_bytes_max>(kKiB, 1'024 * kGiB),
               "The same, over all services."},
     ConfigKey{"limits.services_max", count<&Limits::services_max>(1, 10 * kMillion),
@@ -136,6 +138,7 @@ constexpr std::array kOrders{
     ConfigOrder{"limits.bytes_per_manifest_max", "limits.bytes_per_frame_max"},
     ConfigOrder{"limits.open_requests_per_client_max", "limits.open_requests_max"},
     ConfigOrder{"limits.queued_bytes_per_service_max", "limits.queued_bytes_max"},
+    ConfigOrder{"limits.queued_bytes_per_client_max", "limits.queued_bytes_max"},
     ConfigOrder{"limits.agents_max", "limits.services_max"},
     ConfigOrder{"limits.agents_max", "limits.workers_max"},
 };

@@ -22,6 +22,7 @@ struct Limits {
   std::size_t open_requests_max = 1'000'000;
   std::size_t queued_requests_per_service_max = 1'000;
   std::size_t queued_bytes_per_service_max = 64U << 20U;
+  std::size_t queued_bytes_per_client_max = 64U << 20U;
   std::size_t queued_bytes_max = 256U << 20U;  // over all services
   std::size_t services_max = 100'000;
   std::size_t workers_max = 200'000;

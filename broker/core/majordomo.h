@@ -114,6 +114,7 @@ class Majordomo {
   void refuse(const Client& client, const std::optional<CallMark>& call, const Error& error, Outputs& out);
   void serve(const std::string& name, Instant now, Outputs& out);
   void dispatch(Service& service, Worker& worker, OpenRequest& request, Instant now, Outputs& out);
+  void leave_queue(Service& service, OpenRequest& request);
   void forward(OpenRequest& request, bool final, wire::Frames&& body, Outputs& out);
   // Ends a request: its worker gets its credit back, its timer and its entry go.
   void finish(OpenRequest& request, Instant now, Outputs& out);

@@ -46,6 +46,10 @@ void Majordomo::open_request(Client client, std::optional<CallMark> call, wire::
     return limit(fmt::format("this client has {} open requests already", limits.open_requests_per_client_max));
   }
   if (requests_.size() >= limits.open_requests_max) return limit("the broker has too many open requests");
+  if (requests_.waiting_bytes_for(client.peer) + wire::total_bytes(body) > limits.queued_bytes_per_client_max) {
+    return limit(fmt::format("this client's waiting requests would have more than {} bytes",
+                             limits.queued_bytes_per_client_max));
+  }
   const std::string name = client.service;
   Service* service = services_.open(name);
   if (service == nullptr) return limit("the broker knows too many services");
@@ -62,6 +66,7 @@ void Majordomo::open_request(Client client, std::optional<CallMark> call, wire::
     services_.close_if_empty(name);
     return;
   }
+  requests_.add_waiting(request);
   request.arrived = now;
   request.deadline_timer = timers_.arm(now + deadline, TimerKind::kRequestDeadline, request.token);
   serve(name, now, out);
@@ -95,7 +100,7 @@ void Majordomo::serve(const std::string& name, Instant now, Outputs& out) {
 }
 
 void Majordomo::dispatch(Service& service, Worker& worker, OpenRequest& request, Instant now, Outputs& out) {
-  services_.dequeue(service, request);
+  leave_queue(service, request);
   request.state = RequestState::kWithWorker;
   request.worker = worker.id;
   // A plain request only has a time to wait for a worker; what the worker takes is its own affair.
@@ -115,6 +120,11 @@ void Majordomo::dispatch(Service& service, Worker& worker, OpenRequest& request,
     message.body = std::move(request.body);
   }
   out.sends.push_back(Send{worker.peer, wire::serialize(worker.dialect, std::move(message)), request.token});
+}
+
+void Majordomo::leave_queue(Service& service, OpenRequest& request) {
+  services_.dequeue(service, request);
+  requests_.remove_waiting(request);
 }
 
 void Majordomo::forward(OpenRequest& request, bool final, wire::Frames&& body, Outputs& out) {
@@ -138,7 +148,7 @@ void Majordomo::finish(OpenRequest& request, Instant now, Outputs& out) {
 
 void Majordomo::forget(OpenRequest& request) {
   timers_.cancel(request.deadline_timer);
-  if (request.state == RequestState::kWaiting) services_.dequeue(*services_.find(request.client.service), request);
+  if (request.state == RequestState::kWaiting) leave_queue(*services_.find(request.client.service), request);
   if (Worker* worker = workers_.find(request.worker)) worker->outstanding.erase(request.token);
   requests_.remove(request.token);
 }
@@ -163,6 +173,7 @@ bool Majordomo::give_back(OpenRequest& request, const Worker& worker, Instant no
   Service* service = services_.find(request.client.service);
   if (service == nullptr || !services_.enqueue_first(*service, request)) return false;
   requests_.release_body(request);
+  requests_.add_waiting(request);
   request.state = RequestState::kWaiting;
   request.worker = 0;
   request.retried = true;

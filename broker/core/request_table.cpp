@@ -12,7 +12,7 @@ OpenRequest& RequestTable::add(Client client) {
   const RequestToken token = ++last_token_;
   OpenRequest& request = requests_[token];
   request.token = token;
-  if (!client.peer.value().empty()) ++open_by_client_[client.peer];
+  if (!client.peer.value().empty()) ++by_client_[client.peer].open;
   request.client = std::move(client);
   return request;
 }
@@ -27,9 +27,9 @@ void RequestTable::remove(RequestToken token) {
 
 void RequestTable::release_client(OpenRequest& request) {
   if (request.client.peer.value().empty()) return;
-  const auto it = open_by_client_.find(request.client.peer);
-  CHECK(it != open_by_client_.end() && it->second > 0);
-  if (--it->second == 0) open_by_client_.erase(it);
+  const auto it = by_client_.find(request.client.peer);
+  CHECK(it != by_client_.end() && it->second.open > 0);
+  if (--it->second.open == 0) by_client_.erase(it);
 }
 
 bool RequestTable::keep_body(OpenRequest& request, std::size_t kept_bytes_max) {
@@ -51,8 +51,21 @@ OpenRequest* RequestTable::find(RequestToken token) {
 }
 
 std::size_t RequestTable::open_for(const wire::RoutingId& client) const {
-  const auto it = open_by_client_.find(client);
-  return it == open_by_client_.end() ? 0 : it->second;
+  const auto it = by_client_.find(client);
+  return it == by_client_.end() ? 0 : it->second.open;
+}
+
+std::size_t RequestTable::waiting_bytes_for(const wire::RoutingId& client) const {
+  const auto it = by_client_.find(client);
+  return it == by_client_.end() ? 0 : it->second.waiting_bytes;
+}
+
+void RequestTable::add_waiting(const OpenRequest& request) {
+  if (!request.client.peer.value().empty()) by_client_.at(request.client.peer).waiting_bytes += request.bytes;
+}
+
+void RequestTable::remove_waiting(const OpenRequest& request) {
+  if (!request.client.peer.value().empty()) by_client_.at(request.client.peer).waiting_bytes -= request.bytes;
 }
 
 wire::Frame address_of(RequestToken token) {

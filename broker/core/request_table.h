@@ -89,12 +89,21 @@ class RequestTable {
   void release_body(OpenRequest& request);
   OpenRequest* find(RequestToken token);
   std::size_t size() const noexcept { return requests_.size(); }
-  std::size_t open_for(const wire::RoutingId& client) const;  // 0 for the broker's own
+  // 0 for the broker's own.
+  std::size_t open_for(const wire::RoutingId& client) const;
+  std::size_t waiting_bytes_for(const wire::RoutingId& client) const;
+  // A request has begun or ceased to wait in a queue.
+  void add_waiting(const OpenRequest& request);
+  void remove_waiting(const OpenRequest& request);
   const std::unordered_map<RequestToken, OpenRequest>& all() const noexcept { return requests_; }
 
  private:
   std::unordered_map<RequestToken, OpenRequest> requests_;
-  std::unordered_map<wire::RoutingId, std::size_t> open_by_client_;
+  struct Use {
+    std::size_t open = 0;
+    std::size_t waiting_bytes = 0;
+  };
+  std::unordered_map<wire::RoutingId, Use> by_client_;
   std::size_t kept_bytes_ = 0;
   RequestToken last_token_ = 0;
 };

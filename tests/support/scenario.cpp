@@ -252,6 +252,7 @@ void Scenario::configure(const Words& words) {
       {"open_requests_per_client_max", &config_.limits.open_requests_per_client_max},
       {"queued_requests_per_service_max", &config_.limits.queued_requests_per_service_max},
       {"queued_bytes_per_service_max", &config_.limits.queued_bytes_per_service_max},
+      {"queued_bytes_per_client_max", &config_.limits.queued_bytes_per_client_max},
       {"queued_bytes_max", &config_.limits.queued_bytes_max},
       {"services_max", &config_.limits.services_max},
       {"workers_max", &config_.limits.workers_max},
