@@ -15,6 +15,7 @@
 #include "broker/io/bus_sockets.h"
 #include "broker/store/sqlite_store.h"
 #include "broker/store/store_thread.h"
+#include "broker/trace/trace_writer.h"
 #include "common/base/clock.h"
 #include "common/log/log.h"
 #include "common/net/stop_signal.h"
@@ -29,6 +30,7 @@ struct Options {
   std::vector<std::string> feed;
   std::string state_dir;
   std::string log_level;
+  std::string trace_file;
 };
 
 void declare(CLI::App& app, Options& options) {
@@ -42,6 +44,8 @@ void declare(CLI::App& app, Options& options) {
   app.add_option("--log-level", options.log_level, "debug, info, warning or error")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
       ->type_name("LEVEL");
+  app.add_option("--trace", options.trace_file, "Record here all that happens to the broker, for trace_replay")
+      ->type_name("FILE");
   app.footer(
       "Without options it listens on tcp://127.0.0.1:7755 (bus) and tcp://127.0.0.1:7756 (feed) and on ipc sockets in "
       "the\n"
@@ -90,7 +94,14 @@ Result<void> bind_all(Config& config, BusSockets& sockets) {
   return {};
 }
 
-Result<void> serve(Config config, log::Logger& logger) {
+// Nothing when no trace is wanted.
+Result<std::unique_ptr<TraceWriter>> open_trace(const std::string& file, const Config& config,
+                                                const StoredState& stored) {
+  if (file.empty()) return nullptr;
+  return TraceWriter::create(file, TraceHeader{COMPOSITORD_VERSION, stored.epoch, config.core}, stored);
+}
+
+Result<void> serve(Config config, const std::string& trace_file, log::Logger& logger) {
   const net::StopSignal stop;
   auto store = std::make_unique<SqliteStore>(config.state_dir);
   const Result<StoredState> stored = store->load(unix_now());
@@ -108,8 +119,11 @@ Result<void> serve(Config config, log::Logger& logger) {
   const Result<void> bound = bind_all(config, sockets);
   if (!bound) return bound;
 
+  const Result<std::unique_ptr<TraceWriter>> trace = open_trace(trace_file, config, *stored);
+  if (!trace) return tl::unexpected<Error>(trace.error());
+
   BrokerCore core(config.core, stored->epoch);
-  BrokerLoop loop(sockets, **store_thread, logger, stop.fd());
+  BrokerLoop loop(sockets, **store_thread, logger, stop.fd(), trace->get());
   for (const std::string& endpoint : config.core.bus_endpoints) fmt::print("bus {}\n", endpoint);
   for (const std::string& endpoint : config.core.feed_endpoints) fmt::print("feed {}\n", endpoint);
   fmt::print("ready\n");
@@ -132,7 +146,7 @@ int run(const Options& options) {
     return 0;
   }
   log::Logger logger("compositord", log::severity_from_name(config->log_level).value_or(Severity::kInfo));
-  const Result<void> served = serve(std::move(*config), logger);
+  const Result<void> served = serve(std::move(*config), options.trace_file, logger);
   return served ? 0 : complain(served.error());
 }
 

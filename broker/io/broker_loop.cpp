@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <optional>
+#include <string>
 #include <utility>
 
 #include "common/base/clock.h"
@@ -29,16 +31,33 @@ SendError error_of(net::SendOutcome outcome) {
 
 }  // namespace
 
-BrokerLoop::BrokerLoop(BusSockets& sockets, StoreThread& store, log::Logger& logger, int signal_fd)
-    : sockets_(sockets), store_(store), logger_(logger), signal_fd_(signal_fd) {}
+BrokerLoop::BrokerLoop(BusSockets& sockets, StoreThread& store, log::Logger& logger, int signal_fd, TraceWriter* trace)
+    : sockets_(sockets), store_(store), logger_(logger), signal_fd_(signal_fd), trace_(trace) {}
 
 void BrokerLoop::run(BrokerCore& core, const StoredState& stored) {
   const Instant start = monotonic_now();
   last_turn_ = start;
   set_calendar(core, start);
-  core.load(start, stored, outputs_);
+  load(core, start, stored);
   apply_outputs();
   while (!stopping_) turn(core, core.next_deadline());
+  if (trace_ != nullptr) trace_->finish();
+  look_after_trace();
+}
+
+void BrokerLoop::load(BrokerCore& core, Instant now, const StoredState& stored) {
+  if (trace_ != nullptr) trace_->add(serialize(TraceLoad{now}));
+  const OutputsMark before = mark_of(outputs_);
+  core.load(now, stored, outputs_);
+  if (trace_ != nullptr) trace_->add(serialize(digest_since(before, outputs_)));
+}
+
+void BrokerLoop::step(BrokerCore& core, Instant now, Input input) {
+  if (trace_ == nullptr) return core.step(now, std::move(input), outputs_);
+  trace_->add(serialize_input(now, input));
+  const OutputsMark before = mark_of(outputs_);
+  core.step(now, std::move(input), outputs_);
+  trace_->add(serialize(digest_since(before, outputs_)));
 }
 
 void BrokerLoop::turn(BrokerCore& core, Instant planned) {
@@ -54,18 +73,19 @@ void BrokerLoop::turn(BrokerCore& core, Instant planned) {
   const Instant now = monotonic_now();
   set_calendar(core, now);
   const Duration lateness = now - std::max(planned, last_turn_);
-  if (lateness > kLatenessMin) core.step(now, input::Stalled{lateness}, outputs_);
+  if (lateness > kLatenessMin) step(core, now, input::Stalled{lateness});
   last_turn_ = now;
-  for (input::SendFailed& failed : std::exchange(failed_sends_, {})) core.step(now, std::move(failed), outputs_);
+  for (input::SendFailed& failed : std::exchange(failed_sends_, {})) step(core, now, std::move(failed));
   for (wire::RoutingId& peer : sockets_.take_disconnected()) {
-    core.step(now, input::Disconnected{std::move(peer)}, outputs_);
+    step(core, now, input::Disconnected{std::move(peer)});
   }
   messages_left_ = take_messages(core, now);
   // A look at something that has nothing costs a system call, and turns are what a busy broker does most.
   if (poller_.ready(feed)) take_feed(core, now);
   if (poller_.ready(store)) take_store(core, now);
-  core.step(now, input::Tick{busy_, std::max(lateness, Duration{})}, outputs_);
+  step(core, now, input::Tick{busy_, std::max(lateness, Duration{})});
   apply_outputs();
+  look_after_trace();
   busy_ = monotonic_now() - now;
   stopping_ = poller_.ready(signal);
 }
@@ -76,11 +96,11 @@ bool BrokerLoop::take_messages(BrokerCore& core, Instant now) {
     net::Received received = sockets_.receive();
     if (received.outcome == net::ReceiveOutcome::kNothing) return false;
     if (received.outcome == net::ReceiveOutcome::kTooLarge) {
-      core.step(now, input::TooLarge{std::move(received.peer)}, outputs_);
+      step(core, now, input::TooLarge{std::move(received.peer)});
       continue;
     }
     bytes += wire::total_bytes(received.frames);
-    core.step(now, input::Received{std::move(received.peer), std::move(received.frames)}, outputs_);
+    step(core, now, input::Received{std::move(received.peer), std::move(received.frames)});
   }
   return true;
 }
@@ -90,13 +110,13 @@ void BrokerLoop::take_feed(BrokerCore& core, Instant now) {
     net::Received received = sockets_.feed().receive();
     if (received.outcome == net::ReceiveOutcome::kNothing) return;
     // One that was too large has lost its frames: it is counted as what it is, no subscription.
-    core.step(now, input::FeedReceived{std::move(received.frames)}, outputs_);
+    step(core, now, input::FeedReceived{std::move(received.frames)});
   }
 }
 
 void BrokerLoop::take_store(BrokerCore& core, Instant now) {
   for (StoreDone& done : store_.drain()) {
-    core.step(now, input::StoreDone{done.commit_id, std::move(done.outcome)}, outputs_);
+    step(core, now, input::StoreDone{done.commit_id, std::move(done.outcome)});
   }
 }
 
@@ -104,7 +124,7 @@ void BrokerLoop::set_calendar(BrokerCore& core, Instant now) {
   const std::int64_t offset = unix_now().ms - now.ns() / 1'000'000;
   if (std::llabs(offset - unix_ms_at_origin_) <= kCalendarJumpMs) return;
   unix_ms_at_origin_ = offset;
-  core.step(now, input::CalendarSet{offset}, outputs_);
+  step(core, now, input::CalendarSet{offset});
 }
 
 void BrokerLoop::apply_outputs() {
@@ -117,6 +137,14 @@ void BrokerLoop::apply_outputs() {
   for (wire::Frames& frames : outputs_.publishes) sockets_.feed().publish(std::move(frames));
   for (const LogEvent& event : outputs_.log) logger_.write(event);
   outputs_.clear();
+}
+
+void BrokerLoop::look_after_trace() {
+  if (trace_ == nullptr) return;
+  const std::optional<std::string> failure = trace_->take_failure();
+  if (!failure) return;
+  logger_.write(LogEvent(Severity::kError, "trace.failed").with("why", *failure));
+  trace_ = nullptr;
 }
 
 }  // namespace compositord::broker

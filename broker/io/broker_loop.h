@@ -13,6 +13,7 @@
 #include "broker/core/broker_core.h"
 #include "broker/io/bus_sockets.h"
 #include "broker/store/store_thread.h"
+#include "broker/trace/trace_writer.h"
 #include "common/log/log.h"
 #include "common/net/poller.h"
 
@@ -20,24 +21,30 @@ namespace compositord::broker {
 
 class BrokerLoop {
  public:
-  // `signal_fd`: a signalfd; any signal on it ends run(). All arguments must outlive the loop.
-  BrokerLoop(BusSockets& sockets, StoreThread& store, log::Logger& logger, int signal_fd);
+  // `signal_fd`: a signalfd; any signal on it ends run(). `trace` is told all that goes into the core; nullptr: nobody is. All
+  // arguments must outlive the loop.
+  BrokerLoop(BusSockets& sockets, StoreThread& store, log::Logger& logger, int signal_fd, TraceWriter* trace = nullptr);
 
   // Runs the core until a signal comes.
   void run(BrokerCore& core, const StoredState& stored);
 
  private:
+  void load(BrokerCore& core, Instant now, const StoredState& stored);
+  // All inputs pass here, so that a trace has them all.
+  void step(BrokerCore& core, Instant now, Input input);
   void turn(BrokerCore& core, Instant planned);
   bool take_messages(BrokerCore& core, Instant now);
   void take_feed(BrokerCore& core, Instant now);
   void take_store(BrokerCore& core, Instant now);
   void set_calendar(BrokerCore& core, Instant now);
   void apply_outputs();
+  void look_after_trace();
 
   BusSockets& sockets_;
   StoreThread& store_;
   log::Logger& logger_;
   int signal_fd_;
+  TraceWriter* trace_;
   net::Poller poller_;
   Outputs outputs_;
   std::vector<input::SendFailed> failed_sends_;  // of the last turn: inputs of the next one

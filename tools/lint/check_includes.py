@@ -89,6 +89,8 @@ RULES = [
     # The broker
     pure("broker/core/", [BASE, WIRE, MSG, "broker/core/"]),
     Rule("broker/store/", [BASE, MSG, "broker/core/", "broker/store/"], {"fmt", "expected", "sqlite"}),
+    pure("broker/trace/trace_format.", [BASE, WIRE, MSG, "broker/core/", "broker/trace/"]),
+    Rule("broker/trace/", [BASE, WIRE, MSG, "broker/core/", "broker/trace/"], {"fmt", "expected"}),
     Rule("broker/config/", [BASE, MSG, NET, LOG, "broker/core/", "broker/config/"], {"fmt", "expected", "yaml"}),
     Rule("broker/io/", [BASE, WIRE, MSG, NET, LOG, "broker/"], {"fmt", "expected"}, clock=True),
     Rule("broker/", [BASE, WIRE, MSG, NET, LOG, "broker/"], {"fmt", "expected", "cli"}, clock=True),
@@ -104,7 +106,11 @@ RULES = [
     Rule("agent/", [BASE, WIRE, MSG, NET, LOG, "agent/"], {"fmt", "expected", "cli"}, clock=True),
     # Tools are clients of the bus like any other: they know the messages, not the programs.
     Rule("tools/", [BASE, WIRE, MSG, NET, LOG, "tools/"], {"fmt", "expected", "cli"}, clock=True),
-    Rule("tools/trace_replay/", [BASE, WIRE, MSG, "broker/core/", "agent/core/", "tools/"], {"fmt", "expected", "cli"}),
+    # A trace is read by running the core again.
+    Rule("tools/compositorctl/dump_trace.", [BASE, WIRE, MSG, "broker/core/", "broker/trace/", "tools/"],
+         {"fmt", "expected"}),
+    Rule("tools/trace_replay/", [BASE, WIRE, MSG, "broker/core/", "broker/trace/", "agent/core/", "tools/"],
+         {"fmt", "expected", "cli"}),
     # Tests may look at everything. They decode with our codecs, so that a test can't agree with itself.
     Rule("tests/", ["common/", "broker/", "agent/", "tools/", "tests/"],
          {"fmt", "expected", "test", "zmq", "sqlite", "sodium", "wayland"}, clock=True),

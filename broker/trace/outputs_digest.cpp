@@ -1,0 +1,81 @@
+#include "broker/trace/outputs_digest.h"
+
+#include <string>
+#include <variant>
+
+#include "broker/trace/trace_format.h"
+
+namespace compositord::broker {
+
+namespace {
+
+constexpr std::uint64_t kFnvPrime = 0x100000001b3U;
+
+// Each text goes in with its length, so that no two lists of texts run into the same bytes.
+void add_text(Fnv& fnv, std::string_view text) {
+  fnv.add(std::uint64_t{text.size()});
+  fnv.add(text);
+}
+
+void add(Fnv& fnv, const wire::Frames& frames) {
+  fnv.add(std::uint64_t{frames.size()});
+  for (const wire::Frame& frame : frames) add_text(fnv, frame);
+}
+
+void add(Fnv& fnv, const StoreWrite& write) {
+  const auto& [commit_id, record] = write;
+  fnv.add(commit_id);
+  std::visit([&](const auto& r) { add_text(fnv, serialize(r)); }, record);  // as a trace has it: every member
+}
+
+void add(Fnv& fnv, const Send& send) {
+  const auto& [peer, frames, request] = send;
+  add_text(fnv, peer.value());
+  add(fnv, frames);
+  fnv.add(request);
+}
+
+void add(Fnv& fnv, const LogEvent& event) {
+  fnv.add(static_cast<std::uint64_t>(event.severity));
+  add_text(fnv, event.name);
+  fnv.add(std::uint64_t{event.fields.size()});
+  for (const auto& [key, value] : event.fields) {
+    add_text(fnv, key);
+    add_text(fnv, value);
+  }
+}
+
+template <class Items>
+std::uint64_t add_from(Fnv& fnv, const Items& items, std::size_t first) {
+  fnv.add(std::uint64_t{items.size() - first});
+  for (std::size_t i = first; i < items.size(); ++i) add(fnv, items[i]);
+  return items.size() - first;
+}
+
+}  // namespace
+
+void Fnv::add(std::string_view bytes) noexcept {
+  for (const char c : bytes) value_ = (value_ ^ static_cast<unsigned char>(c)) * kFnvPrime;
+}
+
+void Fnv::add(std::uint64_t number) noexcept {
+  for (int shift = 0; shift < 64; shift += 8) value_ = (value_ ^ ((number >> shift) & 0xffU)) * kFnvPrime;
+}
+
+OutputsMark mark_of(const Outputs& outputs) noexcept {
+  const auto& [store_writes, sends, publishes, log] = outputs;
+  return {store_writes.size(), sends.size(), publishes.size(), log.size()};
+}
+
+OutputsDigest digest_since(const OutputsMark& mark, const Outputs& outputs) {
+  Fnv fnv;
+  OutputsDigest out;
+  out.count += add_from(fnv, outputs.store_writes, mark.store_writes);
+  out.count += add_from(fnv, outputs.sends, mark.sends);
+  out.count += add_from(fnv, outputs.publishes, mark.publishes);
+  out.count += add_from(fnv, outputs.log, mark.log);
+  out.digest = fnv.value();
+  return out;
+}
+
+}  // namespace compositord::broker
