@@ -14,7 +14,7 @@ import unittest
 BIN = MAN = ""
 PAGES = {"compositord.8": "compositord", "compositor-agent.1": "compositor-agent", "compositorctl.1": "compositorctl",
          "compositord.yaml.5": None}
-SUBCOMMANDS = {"compositorctl": ["ls", "show", "manifest", "watch", "run", "req", "sub"]}
+SUBCOMMANDS = {"compositorctl": ["ls", "show", "manifest", "watch", "run", "req", "sub", "dump"]}
 
 
 def read(path):

@@ -161,6 +161,33 @@ void declare_subscribers(CLI::App& app, std::map<const CLI::App*, Command>& comm
   commands[sub] = Command::kSub;
 }
 
+void declare_dump(CLI::App& app, std::map<const CLI::App*, Command>& commands, Options& options, Texts& texts) {
+  CLI::App* dump = app.add_subcommand("dump", "Print every message on the bus, decoded");
+  dump->add_option("--listen", options.listen,
+                   "Bind here, and pass all on to the broker and back: point clients, workers and agents here")
+      ->type_name("ENDPOINT");
+  dump->add_option("--trace", options.trace_file, "Read what compositord --trace has recorded")->type_name("FILE");
+  dump->add_option("--service", options.dump.service_glob, "Only of services that fit: bus.*, compositor/wall-?/*")
+      ->type_name("GLOB");
+  dump->add_option("--command", options.dump.commands, "Only READY, REQUEST, PARTIAL, FINAL, HEARTBEAT or DISCONNECT")
+      ->transform(CLI::IsMember({"READY", "REQUEST", "PARTIAL", "FINAL", "HEARTBEAT", "DISCONNECT"}, CLI::ignore_case))
+      ->type_name("NAME");
+  dump->add_option("--peer", options.dump.peers, "Only from and to this one: p1, or a routing id in hexadecimal")
+      ->type_name("PEER");
+  dump->add_flag("--no-heartbeats", options.dump.no_heartbeats, "Leave heartbeats out");
+  dump->add_flag("--full", options.dump.full, "Shorten nothing");
+  dump->add_option("--count", texts.count, "End after so many messages")->check(CLI::PositiveNumber)->type_name("N");
+  dump->add_option("--for", texts.run_for, "With --listen: end after this time")
+      ->check(is_duration())
+      ->type_name("DURATION");
+  dump->footer(
+      "\nExamples:\n"
+      "  compositorctl dump --listen tcp://127.0.0.1:7700 --no-heartbeats\n"
+      "  compositorctl dump --trace bus.trace --service 'compositor/wall-3/*' --command REQUEST --command FINAL\n"
+      "  compositorctl -o json dump --trace bus.trace > messages.jsonl");
+  commands[dump] = Command::kDump;
+}
+
 // Duration texts were checked by the validators.
 void take_duration(const std::string& text, std::optional<Duration>& into) {
   if (!text.empty()) into = *parse_duration(text);
@@ -231,6 +258,7 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
   declare_queries(app, commands, line.options);
   declare_subscribers(app, commands, line.options, texts);
   declare_calls(app, commands, line.options, texts);
+  declare_dump(app, commands, line.options, texts);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -8,10 +8,11 @@
 
 #include "common/base/instant.h"
 #include "common/base/log_event.h"
+#include "tools/compositorctl/dump_text.h"
 
 namespace compositord::ctl {
 
-enum class Command : std::uint8_t { kLs, kShow, kManifest, kWatch, kRun, kReq, kSub };
+enum class Command : std::uint8_t { kLs, kShow, kManifest, kWatch, kRun, kReq, kSub, kDump };
 
 struct Options {
   Command command = Command::kLs;
@@ -38,7 +39,11 @@ struct Options {
   bool raw = false;
   // sub
   std::vector<std::string> prefixes;
-  // watch, sub
+  // dump
+  std::string listen;
+  std::string trace_file;
+  DumpOptions dump;
+  // watch, sub, dump
   std::optional<std::uint64_t> count;
   std::optional<Duration> run_for;
 };

@@ -23,6 +23,7 @@ Outcome<ExitCode> run(Session& session) {
     case Command::kRun: return run_run(session);
     case Command::kReq: return run_req(session);
     case Command::kSub: return run_sub(session);
+    case Command::kDump: return run_dump(session);
   }
   return ExitCode::kLocal;
 }

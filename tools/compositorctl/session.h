@@ -27,5 +27,6 @@ Outcome<ExitCode> run_watch(Session& session);
 Outcome<ExitCode> run_run(Session& session);
 Outcome<ExitCode> run_req(Session& session);
 Outcome<ExitCode> run_sub(Session& session);
+Outcome<ExitCode> run_dump(Session& session);
 
 }  // namespace compositord::ctl
