@@ -13,7 +13,7 @@ import unittest
 
 BIN = MAN = ""
 PAGES = {"compositord.8": "compositord", "compositor-agent.1": "compositor-agent", "compositorctl.1": "compositorctl",
-         "compositord.yaml.5": None}
+         "trace_replay.1": "trace_replay", "compositord.yaml.5": None}
 SUBCOMMANDS = {"compositorctl": ["ls", "show", "manifest", "watch", "run", "req", "sub", "dump"]}
 
 
