@@ -279,8 +279,9 @@ template <Is<Limits> M, class V>
 void named_fields(M& m, V& v) {
   auto& [frames_per_message_max, bytes_per_frame_max, bytes_per_message_max, bytes_per_manifest_max,
          open_requests_per_client_max, open_requests_max, queued_requests_per_service_max, queued_bytes_per_service_max,
-         queued_bytes_max, services_max, workers_max, agents_max, feed_prefixes_max, jobs_max, job_bytes_max,
-         job_result_bytes_max, idem_calls_max, idem_bytes_max, group_calls_max, group_targets_max] = m;
+         queued_bytes_per_client_max, queued_bytes_max, services_max, workers_max, agents_max, feed_prefixes_max,
+         jobs_max, job_bytes_max, job_result_bytes_max, idem_calls_max, idem_bytes_max, group_calls_max,
+         group_targets_max] = m;
   v("frames_per_message_max", frames_per_message_max);
   v("bytes_per_frame_max", bytes_per_frame_max);
   v("bytes_per_message_max", bytes_per_message_max);
@@ -289,6 +290,7 @@ void named_fields(M& m, V& v) {
   v("open_requests_max", open_requests_max);
   v("queued_requests_per_service_max", queued_requests_per_service_max);
   v("queued_bytes_per_service_max", queued_bytes_per_service_max);
+  v("queued_bytes_per_client_max", queued_bytes_per_client_max);
   v("queued_bytes_max", queued_bytes_max);
   v("services_max", services_max);
   v("workers_max", workers_max);
