@@ -33,9 +33,12 @@ bool ServiceTable::enqueue_first(Service& service, OpenRequest& request) {
 }
 
 bool ServiceTable::enqueue_at(Service& service, std::list<RequestToken>::iterator place, OpenRequest& request) {
-  if (service.waiting.size() >= limits_.queued_requests_per_service_max) return false;
-  if (service.waiting_bytes + request.bytes > limits_.queued_bytes_per_service_max) return false;
-  if (waiting_bytes_ + request.bytes > limits_.queued_bytes_max) return false;
+  // With a free worker it goes on at once, and takes no place: what waits for others must not stop it.
+  if (service.idle.empty()) {
+    if (service.waiting.size() >= limits_.queued_requests_per_service_max) return false;
+    if (service.waiting_bytes + request.bytes > limits_.queued_bytes_per_service_max) return false;
+    if (waiting_bytes_ + request.bytes > limits_.queued_bytes_max) return false;
+  }
   service.waiting_bytes += request.bytes;
   waiting_bytes_ += request.bytes;
   request.queue_place = insert(service.waiting, place, request.token);
