@@ -115,7 +115,7 @@ msg::Value manifest_of(const std::vector<std::string>& words) {
 
 }  // namespace
 
-Scenario::Scenario() = default;
+Scenario::Scenario(ScenarioWatcher* watcher) : watcher_(watcher) {}
 
 std::string Scenario::run(std::string_view script) {
   std::istringstream lines{std::string(script)};
@@ -297,7 +297,8 @@ void Scenario::set_peer(const Words& words) {
 void Scenario::end_commits(bool success, const std::string& why) {
   for (const std::uint64_t id : std::exchange(commits_, {})) {
     Result<void> result;
-    if (!success) result = fail(Status::kFailed, why);
+    const bool failed = !success || (watcher_ != nullptr && watcher_->fail_commit());
+    if (failed) result = fail(Status::kFailed, why);
     step(broker::input::StoreDone{id, std::move(result)});
   }
 }
@@ -311,12 +312,22 @@ void Scenario::advance_to(Instant at) {
 }
 
 void Scenario::step(broker::Input input) {
+  if (watcher_ != nullptr) watcher_->on_input(input);
   broker::Outputs out;
   core_->step(now_, std::move(input), out);
   if (!core_->check_invariants()) error_ = "the invariants do not hold";
   say(out);
   // As in the loop: what could not be sent is an input of the next step.
   for (broker::input::SendFailed& failed : std::exchange(failures_, {})) step(std::move(failed));
+}
+
+std::optional<broker::SendError> Scenario::fate_of(const broker::Send& send) {
+  std::optional<broker::SendError> failed;
+  if (const auto broken = broken_peers_.find(send.peer.value()); broken != broken_peers_.end()) failed = broken->second;
+  if (watcher_ == nullptr) return failed;
+  if (!failed) failed = watcher_->fail_send(send);
+  watcher_->on_sent(send, failed.has_value());
+  return failed;
 }
 
 void Scenario::say(const std::string& text) {
@@ -330,9 +341,8 @@ void Scenario::say(const broker::Outputs& out) {
     say(text_of(write));
   }
   for (const broker::Send& send : out.sends) {
-    const auto broken = broken_peers_.find(send.peer.value());
-    const bool failed = broken != broken_peers_.end();
-    if (failed) failures_.push_back(broker::input::SendFailed{send.peer, broken->second, send.request});
+    const std::optional<broker::SendError> failed = fate_of(send);
+    if (failed) failures_.push_back(broker::input::SendFailed{send.peer, *failed, send.request});
     if (command_of(send) == "HEARTBEAT" && !shown_.contains("heartbeats")) continue;
     say(text_of(send) + (failed ? " (not sent)" : ""));
   }

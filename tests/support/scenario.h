@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -15,11 +16,24 @@
 
 namespace compositord::testing {
 
+// Sees what goes in and out, and lets things fail that the script does not.
+class ScenarioWatcher {
+ public:
+  virtual ~ScenarioWatcher() = default;
+  virtual void on_input(const broker::Input& input) = 0;
+  // What becomes of a send that the script lets pass; nothing: it goes out.
+  virtual std::optional<broker::SendError> fail_send(const broker::Send& send) = 0;
+  virtual void on_sent(const broker::Send& send, bool failed) = 0;
+  // Whether a commit fails that the script lets succeed.
+  virtual bool fail_commit() = 0;
+};
+
 class Scenario {
  public:
-  Scenario();
+  // `watcher` may be null; it must outlive the scenario.
+  explicit Scenario(ScenarioWatcher* watcher = nullptr);
   // Runs the whole script and returns the transcript. A line that can't be understood ends it, and stands in the transcript
-  // as "ERROR line N: …". So does the first step after which the invariants do not hold.
+  // as "ERROR line N: …". So does the first step after which the invariants do not hold. May be called again to go on.
   std::string run(std::string_view script);
 
  private:
@@ -37,7 +51,10 @@ class Scenario {
   void configure(const Words& words);
   void set_peer(const Words& words);
   void end_commits(bool success, const std::string& why);
+  // Nothing when it goes out.
+  std::optional<broker::SendError> fate_of(const broker::Send& send);
 
+  ScenarioWatcher* watcher_;
   broker::BrokerConfig config_;
   broker::StoredState stored_;
   std::unique_ptr<broker::BrokerCore> core_;

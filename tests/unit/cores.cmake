@@ -10,3 +10,7 @@ compositord_test(broker_core
 compositord_test(agent_core
   SOURCES health_test.cpp agent_core_test.cpp
   LIBRARIES compositord::agent_core)
+compositord_test(fault
+  SOURCES fault_test.cpp support/scenario.cpp support/scenario_text.cpp
+  LIBRARIES compositord::broker_core fmt::fmt
+  DEFINITIONS COMPOSITORD_GOLDEN_DIR="${PROJECT_SOURCE_DIR}/tests/golden")
