@@ -1,6 +1,6 @@
 # Interoperability: strangers in Python (pyzmq, msgpack, jsonschema) against the real programs, and the normative documents
 # against both. Each starts brokers of its own on ports that the system chooses.
-foreach(subject IN ITEMS agent documents dump hostile link mdp messages req_sockets start store trace)
+foreach(subject IN ITEMS agent documents dump hostile limits link mdp messages req_sockets start store trace)
   compositord_script_test(bus_${subject}
     SCRIPT bus_${subject}.py
     LABELS integration
@@ -8,5 +8,6 @@ foreach(subject IN ITEMS agent documents dump hostile link mdp messages req_sock
     ENVIRONMENT "COMPOSITORD=${CMAKE_BINARY_DIR}/bin/compositord"
                 "COMPOSITOR_AGENT=${CMAKE_BINARY_DIR}/bin/compositor-agent"
                 "COMPOSITORCTL=${CMAKE_BINARY_DIR}/bin/compositorctl"
-                "TRACE_REPLAY=${CMAKE_BINARY_DIR}/bin/trace_replay")
+                "TRACE_REPLAY=${CMAKE_BINARY_DIR}/bin/trace_replay"
+                "COMPOSITORD_SANITIZE=${COMPOSITORD_SANITIZE}")
 endforeach()

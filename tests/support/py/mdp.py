@@ -18,14 +18,17 @@ class Nothing(Exception):
 
 
 class Peer:
-    """A socket with deadlines. `delimiter`: an empty frame goes in front of each message, and is taken off."""
+    """A socket with deadlines. `delimiter`: an empty frame goes in front of each message, and is taken off. `before`: options
+    that a socket must have before it connects, by pyzmq's names for them."""
 
-    def __init__(self, endpoint, kind=zmq.DEALER, delimiter=False):
+    def __init__(self, endpoint, kind=zmq.DEALER, delimiter=False, before=None):
         self.context = zmq.Context()
         self.socket = self.context.socket(kind)
         self.socket.linger = 0
         # REQ adds and removes the delimiter by itself.
         self.delimiter = delimiter and kind == zmq.DEALER
+        for name, value in (before or {}).items():
+            setattr(self.socket, name, value)
         self.socket.connect(endpoint)
 
     def send(self, *frames):
@@ -54,8 +57,8 @@ class Peer:
 class Client(Peer):
     """`version` 1 or 2; 0.1 clients use the delimiter, 0.2 clients don't, unless told otherwise."""
 
-    def __init__(self, endpoint, version=2, kind=zmq.DEALER, delimiter=None):
-        super().__init__(endpoint, kind, version == 1 if delimiter is None else delimiter)
+    def __init__(self, endpoint, version=2, kind=zmq.DEALER, delimiter=None, before=None):
+        super().__init__(endpoint, kind, version == 1 if delimiter is None else delimiter, before)
         self.version = version
 
     def request(self, service, *body):
@@ -82,8 +85,8 @@ class Client(Peer):
 
 
 class Worker(Peer):
-    def __init__(self, endpoint, service, version=2, delimiter=None):
-        super().__init__(endpoint, zmq.DEALER, version == 1 if delimiter is None else delimiter)
+    def __init__(self, endpoint, service, version=2, delimiter=None, before=None):
+        super().__init__(endpoint, zmq.DEALER, version == 1 if delimiter is None else delimiter, before)
         self.version = version
         self.header = b"MDPW01" if version == 1 else b"MDPW02"
         if service is not None:
