@@ -105,7 +105,7 @@ class SlowReaders(WithLimits):
         self.assertGreater(lost, HIGH_WATER_MARK, "beyond the high-water mark a message is dropped and counted")
         self.check_memory(HIGH_WATER_MARK * (len(self.ANSWER) + KIB), "libzmq's queue for one peer")
         self.check_others_are_served()
-        self.assertEqual(self.stats()["open_requests"], 0)
+        self.assertEqual(self.stats()["depths"]["open_requests"], 0)
 
     def test_a_client_that_never_reads_its_answers(self):
         worker = self.worker(b"talker")
@@ -115,7 +115,7 @@ class SlowReaders(WithLimits):
             worker.answer(address, body[0], self.ANSWER)
             if number % 500 == 0:
                 self.check_others_are_served()
-        self.wait_for_stats(lambda stats: stats["open_requests"] == 0, "every call is answered")
+        self.wait_for_stats(lambda stats: stats["depths"]["open_requests"] == 0, "every call is answered")
         self.check_that_the_reader_is_cut_short()
         # It reads what was kept for it, and is served like anybody else from then on.
         received = 0
@@ -155,7 +155,7 @@ class SilentWorkers(WithLimits):
         worker.next_request()  # and not a word
         stats = self.wait_for_stats(lambda s: s["counters"]["requests_refused"] - self.counted["requests_refused"]
                                     == self.ASKED - self.QUEUED - 1, "what is over the limit is refused")
-        self.assertLessEqual(stats["open_requests"], self.QUEUED + 1)
+        self.assertLessEqual(stats["depths"]["open_requests"], self.QUEUED + 1)
         self.check_memory(self.QUEUED * (self.BODY + KIB), "queued_requests_per_service_max")
         self.check_others_are_served()
         statuses = [flooder.finish().status for _ in range(self.ASKED)]
@@ -163,7 +163,7 @@ class SilentWorkers(WithLimits):
                          {429: self.ASKED - self.QUEUED - 1, 504: self.QUEUED + 1})
         self.assertEqual(self.growth("requests_expired"), self.QUEUED + 1)
         # The worker still owes an answer: it is given nothing, and nothing but that is kept of what it was asked.
-        self.assertEqual(self.stats()["open_requests"], 1)
+        self.assertEqual(self.stats()["depths"]["open_requests"], 1)
 
     def check_plain_flood(self, services, kept_bytes):
         self.open(mdp.Worker(self.broker.bus, services[0]))
@@ -173,16 +173,18 @@ class SilentWorkers(WithLimits):
         kept = kept_bytes // self.BODY
         stats = self.wait_for_stats(lambda s: s["counters"]["requests_refused"] - self.counted["requests_refused"]
                                     >= self.ASKED - kept - 1, "what is over the limit is dropped")
-        self.assertLessEqual(stats["open_requests"], kept + 1)
+        self.assertLessEqual(stats["depths"]["open_requests"], kept + 1)
         self.check_memory(kept_bytes + self.BODY, "queued bytes")
         self.check_others_are_served()
 
     def test_the_bytes_that_wait_for_one_service(self):
-        self.start("limits:\n  queued_bytes_per_service_max: 1MiB\n")
+        self.start("limits:\n  queued_bytes_per_service_max: 1MiB\n"
+                   "  queued_bytes_per_client_max: 2MiB\n")
         self.check_plain_flood([b"mute"], MIB)
 
     def test_the_bytes_that_wait_for_all_services(self):
-        self.start("limits:\n  queued_bytes_max: 2MiB\n  queued_bytes_per_service_max: 1MiB\n")
+        self.start("limits:\n  queued_bytes_max: 2MiB\n  queued_bytes_per_service_max: 1MiB\n"
+                   "  queued_bytes_per_client_max: 2MiB\n")
         self.check_plain_flood([b"mute-%d" % number for number in range(50)], 2 * MIB)
 
     def test_the_open_requests_of_one_client(self):
@@ -211,7 +213,7 @@ class Names(WithLimits):
             flooder.request(b"unknown/%d" % number, b"anybody?")
             if number % 20_000 == 19_999:
                 self.check_others_are_served()
-                self.assertLessEqual(self.stats()["services"], self.SERVICES)
+                self.assertLessEqual(self.stats()["depths"]["services"], self.SERVICES)
         # Each is counted once: it was refused, or it waited in vain.
         self.wait_for_stats(
             lambda s: sum(s["counters"][name] - self.counted[name] for name in ("requests_refused", "requests_expired"))
@@ -220,8 +222,8 @@ class Names(WithLimits):
         self.assertGreater(self.growth("requests_refused"), 0)
         self.check_memory(self.SERVICES * 2 * KIB, "services_max")
         self.check_others_are_served()
-        stats = self.stats()
-        self.assertEqual((stats["open_requests"], stats["services"]), (0, 1), "names without anybody are forgotten")
+        depths = self.stats()["depths"]
+        self.assertEqual((depths["open_requests"], depths["services"]), (0, 1), "names without anybody are forgotten")
 
     def test_a_flood_of_ready(self):
         workers, connections, rounds = 200, self.affordable_connections(1_000), 10
@@ -241,14 +243,14 @@ class Names(WithLimits):
         for number in range(rounds):
             for index, peer in enumerate(peers):
                 peer.send_multipart([b"MDPW02", b"\x01", b"flood/%d/%d" % (number, index)])
-            self.assertLessEqual(self.stats()["workers"], workers)
+            self.assertLessEqual(self.stats()["depths"]["workers"], workers)
         # Only the first READY of a connection can be taken, and a second one expels: nearly all of them are refused.
         self.wait_for_stats(lambda s: s["counters"]["commands_unexpected"] + s["counters"]["workers_ready"]
                             - self.counted["commands_unexpected"] - self.counted["workers_ready"]
                             == rounds * connections, "each READY is taken or expelled")
         stats = self.stats()
-        self.assertLessEqual(stats["workers"], workers)
-        self.assertLessEqual(stats["services"], workers)
+        self.assertLessEqual(stats["depths"]["workers"], workers)
+        self.assertLessEqual(stats["depths"]["services"], workers)
         self.assertGreaterEqual(stats["counters"]["commands_unexpected"], rounds * (connections - workers))
         self.check_memory(workers * 4 * KIB, "workers_max")
         self.check_others_are_served()

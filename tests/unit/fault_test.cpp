@@ -151,7 +151,8 @@ Size run(const std::string& name, Fault fault, int index) {
   const std::string transcript = scenario.run(aftermath_of(script));
   EXPECT_EQ(transcript.find("ERROR line"), std::string::npos) << transcript;
   EXPECT_EQ(watcher.complaint(), "") << transcript;
-  const msg::Value* open = watcher.stats().find("open_requests");
+  const msg::Value* depths = watcher.stats().find("depths");
+  const msg::Value* open = depths == nullptr ? nullptr : depths->find("open_requests");
   EXPECT_TRUE(open != nullptr && *open == msg::Value(std::int64_t{0})) << "requests stay open\n" << transcript;
   return size;
 }
