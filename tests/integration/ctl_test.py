@@ -440,6 +440,72 @@ class Commands(CtlCase):
         self.assertIn("did not answer within 0.3 s",
                       self.ctl("--timeout", "300ms", "req", "--raw", "nobody", "x", code=5).stderr)
 
+    def test_run_with_a_pattern_tells_the_end_of_each(self):
+        for name in ("wall-1/wayland-1", "wall-2/wayland-1"):
+            self.agent(name, labels={"site": "berlin"})
+        self.agent("wall-3/wayland-1", labels={"site": "berlin"}, answers={"output.mode": (500, "it broke", {})})
+        others = [self.agent("wall-4/wayland-1", labels={"site": "paris"}), self.agent("lab/wayland-1")]
+        command = ("run", "wall-*", "-l", "site=ber*", "output.mode", "output=X")
+        run = self.ctl(*command, code=7)
+        self.assertEqual(sorted(run.stdout.splitlines()), [
+            "wall-1/wayland-1  200 done", "wall-2/wayland-1  200 done", "wall-3/wayland-1  500 failed: it broke"])
+        self.assertIn("2 done, 1 failed, 0 not begun", run.stderr)
+        rows = [json.loads(line) for line in self.ctl("-o", "json", *command, code=7).stdout.splitlines()]
+        self.assertEqual({row["id"]: row["status"] for row in rows},
+                         {"wall-1/wayland-1": 200, "wall-2/wayland-1": 200, "wall-3/wayland-1": 500})
+        run = self.ctl("run", "wall-*", "--fact", "link=connected", "--batch", "1", "--max-fail", "0", "output.mode",
+                       "output=X", code=7)
+        self.assertIn("wall-4/wayland-1  not begun", run.stdout)
+        self.assertEqual([len(other.received) for other in others], [0, 0])
+        self.ctl("run", "wall-[12]*", "--fact", "verdict=ok", "output.mode", "output=X", code=3)
+
+    def test_options_of_a_group_or_a_job_do_not_go_with_each_other(self):
+        for arguments, sentence in ((("wall-*", "output.mode", "--queue"), "not for a pattern"),
+                                    (("a/b", "output.mode", "--ttl", "1h"), "how --queue is meant"),
+                                    (("wall-*", "output.mode", "-l", "site"), "KEY=VALUE expected")):
+            with self.subTest(arguments=arguments):
+                self.assertIn(sentence, self.ctl("run", *arguments, code=2).stderr)
+
+    def test_a_queued_command_waits_for_its_compositor(self):
+        self.agent()
+        self.agents.pop().end(leave=True)
+        self.assertIn("nothing was queued", self.ctl("jobs").stderr)
+        run = self.ctl("run", "--queue", "--ttl", "1h", "wall-3/wayland-1", "output.mode", "output=X")
+        job = re.fullmatch(r"queued as ([0-9a-f]{32}): runs at most once, and not after [-0-9:. ]+\n", run.stdout)[1]
+        self.assertRegex(self.ctl("job", job).stdout, r"(?s)state +waiting.*guarantee +at_most_once")
+        agent = self.agent(answers={"output.mode": (200, None, {"seen": True})})
+        wait_until(lambda: self.json("job", job)["state"] == "done", "the job's end")
+        self.assertEqual(agent.received, [("output.mode", {"output": "X"})])
+        self.assertEqual(self.json("job", job)["result"], {"seen": True})
+        self.assertRegex(self.ctl("jobs").stdout, rf"(?m)^{job} +done +200 +compositor/wall-3/wayland-1 +output.mode +1 ")
+        self.assertIn("409", self.ctl("cancel", job, code=3).stderr)
+
+    def test_a_queued_command_can_be_cancelled(self):
+        self.agent()
+        self.agents.pop().end(leave=True)
+        queued = self.json("run", "--queue", "--idempotent", "wall-3/wayland-1", "output.mode", "output=X")
+        self.assertEqual((queued["status"], queued["result"]["guarantee"]), (202, "at_least_once"))
+        self.assertRegex(self.ctl("cancel", queued["result"]["job"]).stdout, r"state +cancelled")
+        self.assertIn("404", self.ctl("job", "0" * 32, code=3).stderr)
+
+    def test_a_call_under_the_same_key_is_carried_out_once(self):
+        agent = self.agent(answers={"output.mode": (200, None, {"seen": 1})})
+        first, second = (self.json("run", "--idem", "k1", "wall-3/wayland-1", "output.mode", "output=X")
+                         for _ in range(2))
+        self.assertEqual(first["result"], second["result"])
+        self.assertEqual(len(agent.received), 1)
+        header = '{"method":"output.mode","params":{"output":"X"},"idem":"k1"}'
+        self.assertEqual(json.loads(self.ctl("req", "compositor/wall-3/wayland-1", header).stdout)["status"], 200)
+        self.assertEqual(len(agent.received), 1)
+
+    def test_req_prints_every_part_of_a_stream(self):
+        self.agent("wall-1/wayland-1")
+        self.agent("wall-2/wayland-1")
+        run = self.ctl("req", "bus.group", "call", '{"selector":{"ids":["wall-*"]},"method":"output.mode","params":{}}')
+        parts = json.loads("[" + run.stdout.replace("\n}\n{", "\n},{") + "]")
+        self.assertEqual(sorted(part["result"]["id"] for part in parts[:-1]), ["wall-1/wayland-1", "wall-2/wayland-1"])
+        self.assertEqual(parts[-1]["result"]["done"], 2)
+
     def test_no_broker_is_said_with_its_endpoint(self):
         endpoint = free_port_endpoint()
         for command in (("ls",), ("watch",), ("sub", "x"), ("run", "a/b", "c"), ("req", "bus.status", "list")):

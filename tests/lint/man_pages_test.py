@@ -14,7 +14,8 @@ import unittest
 BIN = MAN = ""
 PAGES = {"compositord.8": "compositord", "compositor-agent.1": "compositor-agent", "compositorctl.1": "compositorctl",
          "trace_replay.1": "trace_replay", "compositord.yaml.5": None}
-SUBCOMMANDS = {"compositorctl": ["ls", "show", "manifest", "watch", "run", "req", "sub", "dump"]}
+SUBCOMMANDS = {"compositorctl": ["ls", "show", "manifest", "watch", "run", "jobs", "job", "cancel",
+                                 "req", "sub", "dump"]}
 
 
 def read(path):

@@ -38,6 +38,10 @@ Outcome<msg::Reply> BusClient::call(const std::string& service, const std::strin
   call.header.id = options.id.value_or(msg::Value(++last_id_));
   call.header.method = method;
   if (options.deadline) call.header.deadline_ms = std::max<std::int64_t>(1, to_ms(*options.deadline));
+  call.header.idem = options.idem;
+  if (options.queue) call.header.queue = true;
+  if (options.ttl) call.header.ttl_ms = std::max<std::int64_t>(1, to_ms(*options.ttl));
+  if (options.idempotent) call.header.idempotent = true;
   call.params = std::move(params);
 
   std::optional<msg::Reply> answer;
@@ -50,7 +54,12 @@ Outcome<msg::Reply> BusClient::call(const std::string& service, const std::strin
     // An answer to an earlier request of ours, which nobody waits for any more. An error about a call that could not be read
     // has no id.
     if (!reply->header.id.is_null() && !(reply->header.id == call.header.id)) return false;
-    if (message.final) answer = std::move(*reply);
+    if (message.final) {
+      answer = std::move(*reply);
+    } else if (options.on_partial) {
+      const Outcome<void> taken = options.on_partial(*reply);
+      if (!taken) return tl::unexpected<Failure>(taken.error());
+    }
     return message.final;
   };
   const Duration timeout = options.deadline ? *options.deadline + kDeadlineGrace : settings_.timeout;

@@ -28,6 +28,12 @@ struct CallOptions {
   msg::Encoding encoding = msg::Encoding::kMsgpack;
   std::optional<Duration> deadline;  // told to the broker; the wait is then as long and a little longer
   std::optional<msg::Value> id;      // chosen by the user; otherwise a number
+  std::optional<std::string> idem;   // the header's fields of these names
+  bool queue = false;
+  std::optional<Duration> ttl;
+  bool idempotent = false;
+  // What comes before the final reply; otherwise it is left out.
+  std::function<Outcome<void>(const msg::Reply&)> on_partial;
 };
 
 class BusClient {

@@ -21,6 +21,9 @@ struct Texts {
   std::string format = "table";
   std::string log_level = "warning";
   std::string deadline;
+  std::string ttl;
+  std::string idem;
+  std::int64_t max_fail = -1;
   std::string run_for;
   std::uint64_t count = 0;
 };
@@ -86,6 +89,7 @@ void declare_queries(CLI::App& app, std::map<const CLI::App*, Command>& commands
   CLI::App* ls = app.add_subcommand("ls", "List the compositors that the broker knows, and how they do");
   ls->add_option("-l,--label", options.labels, "Only those with this label; may be given several times")
       ->check(is_label())
+      ->allow_extra_args(false)
       ->type_name("KEY=VALUE");
   ls->footer(
       "\nExamples:\n  compositorctl ls\n  compositorctl ls -l site=berlin -l wall=lobby\n  compositorctl -o json ls");
@@ -106,7 +110,7 @@ void declare_queries(CLI::App& app, std::map<const CLI::App*, Command>& commands
 
 void declare_calls(CLI::App& app, std::map<const CLI::App*, Command>& commands, Options& options, Texts& texts) {
   CLI::App* run = app.add_subcommand("run", "Have a compositor do something, and tell whether it was done");
-  run->add_option("id", options.id, "HOST/DISPLAY")->required()->type_name("");
+  run->add_option("id", options.id, "HOST/DISPLAY, or a pattern of several: 'wall-*/*'")->required()->type_name("");
   run->add_option("command", options.method, "As the manifest names it: output.mode, output.scale, …")
       ->required()
       ->type_name("");
@@ -114,6 +118,28 @@ void declare_calls(CLI::App& app, std::map<const CLI::App*, Command>& commands, 
   run->add_option("--deadline", texts.deadline, "How long it may take; --timeout if not given")
       ->check(is_duration())
       ->type_name("DURATION");
+  run->add_flag("--queue", options.queue, "Keep it until it can be carried out, and print the job's id");
+  run->add_option("--ttl", texts.ttl, "With --queue: give it up when it has not begun by then; 1h if not given")
+      ->check(is_duration())
+      ->type_name("DURATION");
+  run->add_flag("--idempotent", options.idempotent, "With --queue: it may be carried out more than once");
+  run->add_option("--idem", texts.idem, "A key: the same call again under it is not carried out again")
+      ->type_name("KEY");
+  run->add_option("-l,--label", options.labels, "With a pattern: only those with this label")
+      ->check(is_label())
+      ->allow_extra_args(false)
+      ->type_name("KEY=VALUE");
+  run->add_option("--fact", options.facts,
+                  "With a pattern: only those of which this holds; verdict=ok, compositor=sway")
+      ->check(is_label())
+      ->allow_extra_args(false)
+      ->type_name("FACT=VALUE");
+  run->add_option("--batch", options.batch, "With a pattern: so many at a time; all if not given")
+      ->check(CLI::PositiveNumber)
+      ->type_name("N");
+  run->add_option("--max-fail", texts.max_fail, "With a pattern: begin no more when more than N have failed")
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("N");
   run->add_flag("--force", options.force, "Send it though the manifest says that it isn't supported");
   run->footer(
       "\nExamples:\n"
@@ -121,9 +147,22 @@ void declare_calls(CLI::App& app, std::map<const CLI::App*, Command>& commands, 
       "  compositorctl run wall-3/wayland-1 output.scale HEADLESS-1 1.5\n"
       "  compositorctl run wall-3/wayland-1 output.position HEADLESS-1 100,200\n"
       "  compositorctl run wall-3/wayland-1 output.transform HEADLESS-1 90\n"
+      "  compositorctl run 'wall-*/*' -l site=berlin --batch 10 --max-fail 2 output.scale HEADLESS-1 2\n"
+      "  compositorctl run --queue --ttl 8h wall-3/wayland-1 output.scale HEADLESS-1 2\n"
       "  compositorctl run wall-3/wayland-1 output.scale output=HEADLESS-1 scale=2\n"
       "  compositorctl run wall-3/wayland-1 output.scale '{\"output\":\"HEADLESS-1\",\"scale\":2}'");
   commands[run] = Command::kRun;
+
+  CLI::App* jobs = app.add_subcommand("jobs", "List the calls that were queued, and what became of them");
+  jobs->footer("\nExample:\n  compositorctl jobs");
+  commands[jobs] = Command::kJobs;
+  CLI::App* job = app.add_subcommand("job", "Everything that is known of one queued call, its result included");
+  CLI::App* cancel = app.add_subcommand("cancel", "Cancel a queued call that has not begun");
+  for (CLI::App* one : {job, cancel}) one->add_option("job", options.job, "The job's id")->required()->type_name("");
+  job->footer("\nExample:\n  compositorctl job 00000000692ff4c10000000000000001");
+  cancel->footer("\nExample:\n  compositorctl cancel 00000000692ff4c10000000000000001");
+  commands[job] = Command::kJob;
+  commands[cancel] = Command::kCancel;
 
   CLI::App* req = app.add_subcommand("req", "Call any service of the bus and print the whole reply");
   req->add_option("service", options.service, "bus.status, compositor/wall-3/wayland-1, …")->required()->type_name("");
@@ -203,6 +242,9 @@ void finish(const CLI::App& app, const std::map<const CLI::App*, Command>& comma
   if (timeout) options.timeout = *timeout;
   take_duration(texts.deadline, options.deadline);
   take_duration(texts.run_for, options.run_for);
+  take_duration(texts.ttl, options.ttl);
+  if (!texts.idem.empty()) options.idem = texts.idem;
+  if (texts.max_fail >= 0) options.max_fail = texts.max_fail;
   if (texts.count > 0) options.count = texts.count;
 }
 

@@ -12,7 +12,7 @@
 
 namespace compositord::ctl {
 
-enum class Command : std::uint8_t { kLs, kShow, kManifest, kWatch, kRun, kReq, kSub, kDump };
+enum class Command : std::uint8_t { kLs, kShow, kManifest, kWatch, kRun, kJobs, kJob, kCancel, kReq, kSub, kDump };
 
 struct Options {
   Command command = Command::kLs;
@@ -22,7 +22,7 @@ struct Options {
   Duration timeout = std::chrono::seconds(5);
   bool json = false;
   Severity log_level = Severity::kWarning;
-  // ls
+  // ls, run
   std::vector<std::string> labels;  // KEY=VALUE, all must fit
   // show, manifest, run
   std::string id;
@@ -30,6 +30,15 @@ struct Options {
   std::string method;
   std::vector<std::string> arguments;
   bool force = false;
+  std::optional<std::string> idem;
+  bool queue = false;
+  std::optional<Duration> ttl;
+  bool idempotent = false;
+  std::vector<std::string> facts;  // FACT=VALUE, all must fit
+  std::int64_t batch = 0;          // 0: all at once
+  std::optional<std::int64_t> max_fail;
+  // job, cancel
+  std::string job;
   // run, req
   std::optional<Duration> deadline;
   // req

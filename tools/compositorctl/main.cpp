@@ -9,10 +9,8 @@
 #include "tools/compositorctl/session.h"
 #include "tools/compositorctl/text.h"
 
+namespace compositord::ctl {
 namespace {
-
-using namespace compositord;       // NOLINT(google-build-using-namespace): a program's own main
-using namespace compositord::ctl;  // NOLINT(google-build-using-namespace)
 
 Outcome<ExitCode> run(Session& session) {
   switch (session.options.command) {
@@ -21,6 +19,9 @@ Outcome<ExitCode> run(Session& session) {
     case Command::kManifest: return run_manifest(session);
     case Command::kWatch: return run_watch(session);
     case Command::kRun: return run_run(session);
+    case Command::kJobs: return run_jobs(session);
+    case Command::kJob: return run_job(session);
+    case Command::kCancel: return run_cancel(session);
     case Command::kReq: return run_req(session);
     case Command::kSub: return run_sub(session);
     case Command::kDump: return run_dump(session);
@@ -41,9 +42,7 @@ int run_command(const Options& options, Console& console) {
   return to_number(ended.error().code);
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int program(int argc, char** argv) {
   const CommandLine line = parse_command_line(argc, argv);
   Console console;
   if (!line.exit_code) return run_command(line.options, console);
@@ -54,3 +53,8 @@ int main(int argc, char** argv) {
   const Outcome<void> printed = console.print(line.text);
   return to_number(printed ? ExitCode::kDone : printed.error().code);
 }
+
+}  // namespace
+}  // namespace compositord::ctl
+
+int main(int argc, char** argv) { return compositord::ctl::program(argc, argv); }

@@ -42,6 +42,10 @@ Result<RequestedCall> parse_requested_call(const std::string& body, const std::s
   call.params = std::move(parsed->params);
   if (own_id) call.id = parsed->header.id;
   if (parsed->header.deadline_ms) call.deadline = std::chrono::milliseconds(*parsed->header.deadline_ms);
+  call.idem = parsed->header.idem;
+  call.queue = parsed->header.queue.value_or(false);
+  if (parsed->header.ttl_ms) call.ttl = std::chrono::milliseconds(*parsed->header.ttl_ms);
+  call.idempotent = parsed->header.idempotent.value_or(false);
   return call;
 }
 

@@ -15,6 +15,10 @@ struct RequestedCall {
   msg::Value params = msg::Value::map();
   std::optional<msg::Value> id;
   std::optional<Duration> deadline;
+  std::optional<std::string> idem;
+  bool queue = false;
+  std::optional<Duration> ttl;
+  bool idempotent = false;
 };
 
 // `body` is a method, with `params` a JSON object or empty; or a whole call as JSON, in which v and id may be missing, with

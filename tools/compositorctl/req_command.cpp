@@ -39,11 +39,19 @@ Outcome<ExitCode> run_req(Session& session) {
   call.encoding = msg::Encoding::kJson;
   call.id = wanted->id;
   call.deadline = options.deadline ? options.deadline : wanted->deadline;
+  call.idem = wanted->idem;
+  call.queue = wanted->queue;
+  call.ttl = wanted->ttl;
+  call.idempotent = wanted->idempotent;
+  const auto print = [&](const msg::Reply& reply) {
+    msg::Value whole = to_value(reply.header);
+    whole.set("result", reply.result);
+    return session.console.print_line(safe_json(whole, 2));
+  };
+  call.on_partial = print;
   const Outcome<msg::Reply> reply = session.bus.call(options.service, wanted->method, std::move(wanted->params), call);
   if (!reply) return tl::unexpected<Failure>(reply.error());
-  msg::Value whole = to_value(reply->header);
-  whole.set("result", reply->result);
-  const Outcome<void> printed = session.console.print_line(safe_json(whole, 2));
+  const Outcome<void> printed = print(*reply);
   if (!printed) return tl::unexpected<Failure>(printed.error());
   const ExitCode code = exit_code_of(reply->header.status);
   if (code != ExitCode::kDone) session.console.note(safe_text(status_text(reply->header)));

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "tools/compositorctl/fleet.h"
+#include "tools/compositorctl/group_run.h"
 #include "tools/compositorctl/run_arguments.h"
 #include "tools/compositorctl/session.h"
 #include "tools/compositorctl/text.h"
@@ -46,6 +47,13 @@ std::vector<Difference> differences(const msg::Value& before, const msg::Value& 
     if (!same) found.push_back({key, field_text(a), field_text(b)});
   }
   return found;
+}
+
+// Of a call that was queued: what to ask for, and what to expect.
+std::string queued_text(const msg::Value& queued) {
+  const bool once = text_at(queued, "guarantee") != "at_least_once";
+  return fmt::format("queued as {}: runs {}, and not after {}\n", text_at(queued, "job"),
+                     once ? "at most once" : "at least once", time_text(UnixMs{number_at(queued, "expires_at")}));
 }
 
 Outcome<ExitCode> check_manifest(Session& session) {
@@ -100,19 +108,32 @@ Outcome<ExitCode> run_run(Session& session) {
   const Options& options = session.options;
   const Result<msg::Value> params = parse_run_arguments(options.method, options.arguments);
   if (!params) return give_up(ExitCode::kUsage, params.error().text);
+  if ((options.ttl || options.idempotent) && !options.queue) {
+    return give_up(ExitCode::kUsage, "--ttl and --idempotent say how --queue is meant: give that, too");
+  }
+  if (is_for_group(options)) {
+    if (!options.queue && !options.idem && !options.force) return run_on_group(session, *params);
+    return give_up(ExitCode::kUsage, "--queue, --idem and --force are for one compositor, not for a pattern");
+  }
   if (!options.force) {
     Outcome<ExitCode> checked = check_manifest(session);
     if (!checked) return checked;
   }
   CallOptions call;
   call.deadline = options.deadline.value_or(options.timeout);
+  call.idem = options.idem;
+  call.queue = options.queue;
+  call.ttl = options.ttl;
+  call.idempotent = options.idempotent;
   const Outcome<msg::Reply> reply = session.bus.call("compositor/" + options.id, options.method, *params, call);
   if (!reply) return tl::unexpected<Failure>(reply.error());
   const ExitCode code = exit_code_of(reply->header.status);
   msg::Value whole = to_value(reply->header);
   whole.set("result", reply->result);
-  const Outcome<void> printed =
-      session.console.print(options.json ? safe_json(whole, 2) + '\n' : result_text(reply->result));
+  const bool queued = reply->header.status == to_number(Status::kQueued);
+  const Outcome<void> printed = session.console.print(options.json ? safe_json(whole, 2) + '\n'
+                                                      : queued     ? queued_text(reply->result)
+                                                                   : result_text(reply->result));
   if (!printed) return tl::unexpected<Failure>(printed.error());
   if (code != ExitCode::kDone) session.console.note(safe_text(status_text(reply->header)));
   return code;

@@ -79,6 +79,16 @@ std::string safe_json(const msg::Value& value, int indent) {
   return out;
 }
 
+std::string text_at(const msg::Value& map, std::string_view key) {
+  const msg::Value* value = map.find(key);
+  return value != nullptr && value->is_string() ? safe_text(*value->if_string()) : std::string();
+}
+
+std::int64_t number_at(const msg::Value& map, std::string_view key) {
+  const msg::Value* value = map.find(key);
+  return value != nullptr && value->if_int() != nullptr ? *value->if_int() : 0;
+}
+
 std::string paint(std::string_view text, Colour colour, bool enabled) {
   if (!enabled || colour == Colour::kNone) return std::string(text);
   return fmt::format("{}{}\x1b[0m", colour_code(colour), text);

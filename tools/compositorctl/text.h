@@ -19,6 +19,10 @@ std::string safe_text(std::string_view bytes);
 // JSON in which also DEL and the C1 controls are written as \u00XX: terminals obey some of them.
 std::string safe_json(const msg::Value& value, int indent = -1);
 
+// A field of a map: a string, made safe; a whole number. Empty or 0 when it is missing or something else.
+std::string text_at(const msg::Value& map, std::string_view key);
+std::int64_t number_at(const msg::Value& map, std::string_view key);
+
 enum class Colour : std::uint8_t { kNone, kGreen, kYellow, kRed, kMagenta, kDim };
 // The text in its colour, or as it is when `enabled` is false.
 std::string paint(std::string_view text, Colour colour, bool enabled);
