@@ -21,9 +21,12 @@ import unittest
 import msgpack
 import zmq
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools", "story"))
+from loopback import own_tcp  # noqa: E402
+
 BIN = ""
 DEADLINE_S = 20
-BUS = "tcp://127.0.0.1:*"
+BUS = own_tcp()
 MANIFEST = {
     "name": "sway", "version": "1.7", "version_source": "ipc", "kind": "wayland", "display": "wayland-1", "pid": 4242,
     "executable": "/usr/bin/sway", "driver": "sway", "protocols": [{"name": "wl_output", "version": 4}],

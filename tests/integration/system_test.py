@@ -17,6 +17,7 @@ import zmq
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools", "story"))
 from fleet import Failure, Fleet, Subscriber, call, unprivileged_user  # noqa: E402
+from loopback import own_tcp  # noqa: E402
 
 BIN = ""
 PATIENCE = 60.0
@@ -29,7 +30,7 @@ class SystemTest(unittest.TestCase):
         self.fleet = Fleet(BIN)
         self.addCleanup(self.context.term)
         self.addCleanup(self.fleet.stop)
-        self.broker = self.fleet.start_broker("tcp://127.0.0.1:*", "tcp://127.0.0.1:*")
+        self.broker = self.fleet.start_broker(own_tcp(), own_tcp())
         self.feed = Subscriber(self.context, self.fleet.feed, ["status/", "alert/", "manifest/"])
         self.addCleanup(self.feed.close)
 

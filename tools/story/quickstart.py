@@ -15,6 +15,7 @@ import zmq
 
 import fleet as fleet_module
 from fleet import Failure, Fleet, Subscriber, call
+from loopback import own_tcp
 
 # What is promised (seconds), per step of the story; README.md "Promises". Steps without a number here are not promises:
 # they only have to happen before the time-out.
@@ -74,7 +75,7 @@ class Story:
         self.restart_broker(broker)
 
     def rise(self):
-        broker = self.fleet.start_broker("tcp://127.0.0.1:*", "tcp://127.0.0.1:*")
+        broker = self.fleet.start_broker(own_tcp(), own_tcp())
         self.subscriber = Subscriber(self.context, self.fleet.feed, ["status/", "alert/"])
         began = time.monotonic()
         sway = self.fleet.start_sway()

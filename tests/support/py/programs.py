@@ -7,8 +7,12 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "tools", "story"))
+from loopback import own_tcp  # noqa: E402
 
 # Generous: what takes this long on a busy machine under a sanitizer will never come.
 PATIENCE_S = 30
@@ -108,7 +112,7 @@ class Program:
 class Broker(Program):
     """A compositord on ports that the system chose. With wait=False it may fail to start."""
 
-    def __init__(self, state_dir, *arguments, wait=True, bus="tcp://127.0.0.1:*", feed="tcp://127.0.0.1:*", launcher=(),
+    def __init__(self, state_dir, *arguments, wait=True, bus=own_tcp(), feed=own_tcp(), launcher=(),
                  **popen):
         super().__init__([*launcher, program("compositord"), "--bus", bus, "--feed", feed, "--state-dir", state_dir,
                           "--log-level", "debug", *arguments], **popen)
