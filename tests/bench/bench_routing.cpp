@@ -57,15 +57,16 @@ int run(const Options& options, const std::string& own_path) {
   Server broker({options.text("--broker"), "--bus", "tcp://127.0.0.1:*", "--feed", "tcp://127.0.0.1:*", "--state-dir",
                  state.path().string(), "--log-level", "error"});
   Server proxy({own_path, "--proxy"});
-  const Endpoints endpoints{broker.endpoint("bus"), proxy.endpoint("clients")};
+  const Middles middles{{broker.endpoint("bus"), broker.process().pid()},
+                        {proxy.endpoint("clients"), proxy.process().pid()}};
   const Pace pace{static_cast<int>(options.number("--rounds")), std::chrono::milliseconds(options.number("--slice-ms")),
                   static_cast<std::uint64_t>(options.number("--trips"))};
   std::vector<Comparison> comparisons = wanted_comparisons(options.text("--case"));
   {
     const int credit = static_cast<int>(options.number("--credit"));
-    const EchoWorker at_broker(Carrier::kBroker, endpoints.broker, "bench", credit);
+    const EchoWorker at_broker(Carrier::kBroker, middles.broker.endpoint, "bench", credit);
     const EchoWorker at_proxy(Carrier::kProxy, proxy.endpoint("workers"), "bench", credit);
-    for (Comparison& comparison : comparisons) measure(comparison, endpoints, pace);
+    for (Comparison& comparison : comparisons) measure(comparison, middles, pace);
   }
   broker.process().stop();
   proxy.process().stop();

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "tests/bench/percentiles.h"
+#include "tests/bench/process_usage.h"
 
 namespace compositord::bench {
 
@@ -18,15 +19,18 @@ double median_of(const std::vector<Slice>& slices, Value value) {
   return median(std::move(values));
 }
 
-void run_slice(RoundTrips& client, Side& side, const Pace& pace) {
+void run_slice(RoundTrips& client, pid_t middle, Side& side, const Pace& pace) {
+  const double cpu_before = cpu_seconds(middle);
   side.slices.push_back(client.run(pace.slice, pace.answers_max));
+  side.slices.back().middle_cpu_seconds = cpu_seconds(middle) - cpu_before;
   side.faults += side.slices.back().faults;
 }
 
 std::string json_of(const Side& side) {
   return fmt::format(
-      R"({{"round_trips_per_s": {:.0f}, "p50_us": {:.1f}, "p99_us": {:.1f}, "lost": {}, "duplicates": {}, "wrong": {}}})",
-      side.per_second(), side.p50_us(), side.p99_us(), side.faults.lost, side.faults.duplicates, side.faults.wrong);
+      R"({{"round_trips_per_s": {:.0f}, "p50_us": {:.1f}, "p99_us": {:.1f}, "cpu_us": {:.2f}, "lost": {}, "duplicates": {}, "wrong": {}}})",
+      side.per_second(), side.p50_us(), side.p99_us(), side.cpu_us(), side.faults.lost, side.faults.duplicates,
+      side.faults.wrong);
 }
 
 }  // namespace
@@ -39,6 +43,12 @@ double Side::p50_us() const {
 }
 double Side::p99_us() const {
   return median_of(slices, [](const Slice& slice) { return slice.p99_us; });
+}
+
+double Side::cpu_us() const {
+  return median_of(slices, [](const Slice& slice) {
+    return slice.answers > 0 ? slice.middle_cpu_seconds * 1e6 / static_cast<double>(slice.answers) : 0;
+  });
 }
 
 double Comparison::ratio() const {
@@ -57,25 +67,26 @@ bool Comparison::reached() const {
   return figure == Figure::kRate ? reached >= wanted : reached > 0 && reached <= wanted;
 }
 
-void measure(Comparison& comparison, const Endpoints& endpoints, const Pace& pace) {
+void measure(Comparison& comparison, const Middles& middles, const Pace& pace) {
   RawContext context;
-  RoundTrips broker(context, endpoints.broker, comparison.load);
-  RoundTrips proxy(context, endpoints.proxy, comparison.load);
+  RoundTrips broker(context, middles.broker.endpoint, comparison.load);
+  RoundTrips proxy(context, middles.proxy.endpoint, comparison.load);
   comparison.broker.faults += broker.run(pace.slice / 4, pace.answers_max).faults;
   comparison.proxy.faults += proxy.run(pace.slice / 4, pace.answers_max).faults;
   for (int round = 0; round < pace.rounds; ++round) {
     const bool broker_first = round % 2 == 0;  // neither shall always have the other's heat behind it
-    if (broker_first) run_slice(broker, comparison.broker, pace);
-    run_slice(proxy, comparison.proxy, pace);
-    if (!broker_first) run_slice(broker, comparison.broker, pace);
+    if (broker_first) run_slice(broker, middles.broker.pid, comparison.broker, pace);
+    run_slice(proxy, middles.proxy.pid, comparison.proxy, pace);
+    if (!broker_first) run_slice(broker, middles.broker.pid, comparison.broker, pace);
   }
   comparison.broker.faults += broker.late_answers();
   comparison.proxy.faults += proxy.late_answers();
 }
 
 std::string table(const std::vector<Comparison>& comparisons) {
-  std::string text = fmt::format("{:<10} {:>11} {:>6}  {:<7} {:>9} {:>9} {:>9} {:>7}  {}\n", "case", "outstanding",
-                                 "bytes", "through", "trips/s", "p50 us", "p99 us", "faults", "broker/proxy");
+  std::string text =
+      fmt::format("{:<10} {:>11} {:>6}  {:<7} {:>9} {:>9} {:>9} {:>7} {:>7}  {}\n", "case", "outstanding", "bytes",
+                  "through", "trips/s", "p50 us", "p99 us", "cpu us", "faults", "broker/proxy");
   for (const Comparison& comparison : comparisons) {
     const bool rate = comparison.figure == Figure::kRate;
     for (const Side* side : {&comparison.broker, &comparison.proxy}) {
@@ -83,10 +94,10 @@ std::string table(const std::vector<Comparison>& comparisons) {
       const std::string verdict =
           fmt::format("{} {:.2f} (wanted {} {:.2f}: {})", rate ? "rate" : "p50", comparison.ratio(),
                       rate ? ">=" : "<=", comparison.wanted, comparison.reached() ? "reached" : "missed");
-      text +=
-          fmt::format("{:<10} {:>11} {:>6}  {:<7} {:>9.0f} {:>9.1f} {:>9.1f} {:>7}  {}\n", first ? comparison.name : "",
-                      comparison.load.outstanding, comparison.load.body_bytes, first ? "broker" : "proxy",
-                      side->per_second(), side->p50_us(), side->p99_us(), side->faults.all(), first ? verdict : "");
+      text += fmt::format("{:<10} {:>11} {:>6}  {:<7} {:>9.0f} {:>9.1f} {:>9.1f} {:>7.2f} {:>7}  {}\n",
+                          first ? comparison.name : "", comparison.load.outstanding, comparison.load.body_bytes,
+                          first ? "broker" : "proxy", side->per_second(), side->p50_us(), side->p99_us(),
+                          side->cpu_us(), side->faults.all(), first ? verdict : "");
     }
   }
   return text;

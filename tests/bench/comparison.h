@@ -1,6 +1,8 @@
 #pragma once
 // The same load through the broker and through its rival, slice by slice in turn, and what came out of it.
 
+#include <sys/types.h>
+
 #include <string>
 #include <vector>
 
@@ -15,6 +17,7 @@ struct Side {
   double per_second() const;  // the medians over the slices
   double p50_us() const;
   double p99_us() const;
+  double cpu_us() const;  // of the broker or its rival, all threads, for a round trip
 };
 
 // What is asked of the broker, as a ratio to the rival.
@@ -32,9 +35,14 @@ struct Comparison {
   bool reached() const;
 };
 
-struct Endpoints {
-  std::string broker;
-  std::string proxy;
+// What a client connects to, and the process that is there.
+struct Middle {
+  std::string endpoint;
+  pid_t pid = 0;
+};
+struct Middles {
+  Middle broker;
+  Middle proxy;
 };
 struct Pace {
   int rounds = 0;
@@ -43,7 +51,7 @@ struct Pace {
 };
 
 // Fills both sides. A short slice of each comes first and isn't counted.
-void measure(Comparison& comparison, const Endpoints& endpoints, const Pace& pace);
+void measure(Comparison& comparison, const Middles& middles, const Pace& pace);
 
 std::string table(const std::vector<Comparison>& comparisons);
 std::string json(const std::vector<Comparison>& comparisons);

@@ -1,10 +1,9 @@
 #include "tests/bench/process_usage.h"
 
-#include <unistd.h>
+#include <time.h>
 
 #include <cstdlib>
 #include <fstream>
-#include <sstream>
 #include <string>
 #include <string_view>
 
@@ -24,20 +23,12 @@ std::int64_t resident_kib(pid_t pid) {
 }
 
 double cpu_seconds(pid_t pid) {
-  std::ifstream stat(fmt::format("/proc/{}/stat", pid));
-  std::string line;
-  std::getline(stat, line);
-  // proc(5): field 2 is the name in parentheses, which may hold anything; utime and stime are fields 14 and 15.
-  const std::size_t name_end = line.rfind(')');
-  if (name_end == std::string::npos) fatal(fmt::format("process {} has no times", pid));
-  std::istringstream fields(line.substr(name_end + 1));
-  constexpr int kFieldsBetween = 11;  // 3 … 13
-  std::string skipped;
-  for (int i = 0; i < kFieldsBetween; ++i) fields >> skipped;
-  double user = 0;
-  double system = 0;
-  fields >> user >> system;
-  return (user + system) / static_cast<double>(sysconf(_SC_CLK_TCK));
+  clockid_t clock{};
+  timespec time{};
+  if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &time) != 0) {
+    fatal(fmt::format("process {} has no times", pid));
+  }
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
 }
 
 }  // namespace compositord::bench

@@ -29,6 +29,7 @@ struct Slice {
   double seconds = 0;
   double p50_us = 0;
   double p99_us = 0;
+  double middle_cpu_seconds = 0;  // of the process in the middle, meanwhile
   Faults faults;
   double per_second() const noexcept { return seconds > 0 ? static_cast<double>(answers) / seconds : 0; }
 };
