@@ -212,11 +212,10 @@ void BrokerCore::limit_log(std::size_t first, Outputs& out) {
 
 void BrokerCore::settle(Instant now, Outputs& out) {
   // Each round answers what the one before has caused. A request that fails at once is not tried again at once, so this ends.
-  for (;;) {
+  while (majordomo_.has_news()) {
     std::vector<LinkChange> links = majordomo_.take_link_changes();
     std::vector<Outcome> outcomes = majordomo_.take_outcomes();
     const std::vector<std::string> ready = majordomo_.take_ready_services();
-    if (links.empty() && outcomes.empty() && ready.empty()) return;
     for (const LinkChange& change : links) {
       compositors_.set_link(change.id, change.link, change.why, unix_at(change.last_heard), unix_at(now), out);
     }

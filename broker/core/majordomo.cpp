@@ -86,7 +86,7 @@ void Majordomo::on_ready(const wire::RoutingId& peer, const wire::Dialect& diale
   services_.put_idle(*entry, *worker);
   out.log.push_back(about(Severity::kInfo, "worker.ready", *worker));
   ready_services_.push_back(service);
-  serve(service, now, out);
+  serve(*entry, now, out);
 }
 
 void Majordomo::on_reply(const wire::RoutingId& peer, const wire::Dialect& dialect, wire::mdp::WorkerReply&& reply,
@@ -320,18 +320,18 @@ void Majordomo::remove_worker(Worker& worker, std::string_view why, std::optiona
   timers_.cancel(worker.heartbeat_timer);
   timers_.cancel(worker.silence_timer);
   timers_.cancel(worker.probe_timer);
-  if (Service* service = services_.find(worker.service); service != nullptr && worker.state == WorkerState::kReady) {
+  Service* service = services_.find(worker.service);
+  if (service != nullptr && worker.state == WorkerState::kReady) {
     services_.take_idle(*service, worker);
     --service->workers;
   }
   end_requests_of(worker, now, out);
   const bool is_agent = worker.compositor.has_value();
-  const std::string service_name = worker.service;
   workers_.remove(worker.id);
+  if (service == nullptr) return;
   // A compositor has one agent: what waits for it would wait in vain. Plain requests wait for another worker.
-  if (is_agent && link) refuse_waiting(service_name, why, out);
-  services_.close_if_empty(service_name);
-  serve(service_name, now, out);
+  if (is_agent && link) refuse_waiting(*service, why, out);
+  serve(*service, now, out);
 }
 
 void Majordomo::end_requests_of(Worker& worker, Instant now, Outputs& out) {
@@ -357,12 +357,10 @@ void Majordomo::end_requests_of(Worker& worker, Instant now, Outputs& out) {
   worker.outstanding.clear();
 }
 
-void Majordomo::refuse_waiting(const std::string& name, std::string_view why, Outputs& out) {
-  Service* service = services_.find(name);
-  if (service == nullptr) return;
+void Majordomo::refuse_waiting(Service& service, std::string_view why, Outputs& out) {
   const Error error{Status::kNotConnected, fmt::format("its agent is gone: {}; it was not carried out", why)};
-  while (!service->waiting.empty()) {
-    OpenRequest* request = requests_.find(service->waiting.front());
+  while (!service.waiting.empty()) {
+    OpenRequest* request = requests_.find(service.waiting.front());
     CHECK(request != nullptr);
     refuse(request->client, request->call, error, out);
     forget(*request);
@@ -404,6 +402,11 @@ bool Majordomo::check_invariants() const {
     if (worker.heartbeat_timer == 0 || worker.silence_timer == 0) return false;  // every worker, busy or not
     if (worker.compositor && !agents_.contains(*worker.compositor)) return false;
     outstanding += worker.outstanding.size();
+  }
+  for (const auto& entry : requests_.all()) {
+    const OpenRequest& request = entry.second;
+    const auto service = services_.all().find(request.client.service);
+    if (service == services_.all().end() || request.service != &service->second) return false;
   }
   return waiting + outstanding == requests_.size();
 }

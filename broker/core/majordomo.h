@@ -93,6 +93,8 @@ class Majordomo {
   // The shortest heartbeat interval agreed with anybody in this epoch.
   Duration shortest_interval() const noexcept { return shortest_interval_; }
 
+  // Whether one of the next three has something.
+  bool has_news() const noexcept { return !link_changes_.empty() || !outcomes_.empty() || !ready_services_.empty(); }
   std::vector<LinkChange> take_link_changes();
   // What became of the requests that the broker made by itself, in order.
   std::vector<Outcome> take_outcomes();
@@ -112,7 +114,8 @@ class Majordomo {
                     LogEvent plain_event, Outputs& out);
   // The same for a request that is not accepted or could not be handed over.
   void refuse(const Client& client, const std::optional<CallMark>& call, const Error& error, Outputs& out);
-  void serve(const std::string& name, Instant now, Outputs& out);
+  // Gives waiting requests to workers that have credit; forgets a service that has neither workers nor requests.
+  void serve(Service& service, Instant now, Outputs& out);
   void dispatch(Service& service, Worker& worker, OpenRequest& request, Instant now, Outputs& out);
   void leave_queue(Service& service, OpenRequest& request);
   void forward(OpenRequest& request, bool final, wire::Frames&& body, Outputs& out);
@@ -136,7 +139,7 @@ class Majordomo {
   void remove_worker(Worker& worker, std::string_view why, std::optional<msg::Link> link, Farewell farewell,
                      Instant now, Outputs& out);
   void end_requests_of(Worker& worker, Instant now, Outputs& out);
-  void refuse_waiting(const std::string& service, std::string_view why, Outputs& out);
+  void refuse_waiting(Service& service, std::string_view why, Outputs& out);
   void expel(const wire::RoutingId& peer, const wire::Dialect& dialect, std::string_view why, Instant now,
              Outputs& out);
 

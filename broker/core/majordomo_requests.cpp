@@ -42,34 +42,35 @@ void Majordomo::open_request(Client client, std::optional<CallMark> call, wire::
                              Instant now, Outputs& out) {
   const Limits& limits = config_.limits;
   const auto limit = [&](std::string text) { refuse(client, call, Error{Status::kLimit, std::move(text)}, out); };
-  if (requests_.open_for(client.peer) >= limits.open_requests_per_client_max) {
+  const ClientUse use = requests_.use_of(client.peer);
+  if (use.requests >= limits.open_requests_per_client_max) {
     return limit(fmt::format("this client has {} open requests already", limits.open_requests_per_client_max));
   }
   if (requests_.size() >= limits.open_requests_max) return limit("the broker has too many open requests");
-  if (requests_.waiting_bytes_for(client.peer) + wire::total_bytes(body) > limits.queued_bytes_per_client_max) {
+  if (use.waiting_bytes + wire::total_bytes(body) > limits.queued_bytes_per_client_max) {
     return limit(fmt::format("this client's waiting requests would have more than {} bytes",
                              limits.queued_bytes_per_client_max));
   }
-  const std::string name = client.service;
-  Service* service = services_.open(name);
+  Service* service = services_.open(client.service);
   if (service == nullptr) return limit("the broker knows too many services");
 
   OpenRequest& request = requests_.add(std::move(client));
+  request.service = service;
   request.call = std::move(call);
   request.bytes = wire::total_bytes(body);
   request.body = std::move(body);
   if (!services_.enqueue(*service, request)) {
-    const std::string text = fmt::format("the queue of \"{}\" is full ({} requests, {} bytes)", name,
+    const std::string text = fmt::format("the queue of \"{}\" is full ({} requests, {} bytes)", service->name,
                                          service->waiting.size(), service->waiting_bytes);
     refuse(request.client, request.call, Error{Status::kLimit, text}, out);
     requests_.remove(request.token);
-    services_.close_if_empty(name);
+    services_.close_if_empty(*service);
     return;
   }
   requests_.add_waiting(request);
   request.arrived = now;
   request.deadline_timer = timers_.arm(now + deadline, TimerKind::kRequestDeadline, request.token);
-  serve(name, now, out);
+  serve(*service, now, out);
 }
 
 void Majordomo::tell_failure(const Client& client, const std::optional<CallMark>& call, Carried carried,
@@ -89,14 +90,14 @@ void Majordomo::refuse(const Client& client, const std::optional<CallMark>& call
   tell_failure(client, call, Carried::kNo, error, LogEvent(Severity::kWarning, "request.dropped"), out);
 }
 
-void Majordomo::serve(const std::string& name, Instant now, Outputs& out) {
-  Service* service = services_.find(name);
-  while (service != nullptr && !service->idle.empty() && !service->waiting.empty()) {
-    Worker* worker = workers_.find(service->idle.front());
-    OpenRequest* request = requests_.find(service->waiting.front());
+void Majordomo::serve(Service& service, Instant now, Outputs& out) {
+  while (!service.idle.empty() && !service.waiting.empty()) {
+    Worker* worker = workers_.find(service.idle.front());
+    OpenRequest* request = requests_.find(service.waiting.front());
     CHECK(worker != nullptr && request != nullptr);
-    dispatch(*service, *worker, *request, now, out);
+    dispatch(service, *worker, *request, now, out);
   }
+  services_.close_if_empty(service);
 }
 
 void Majordomo::dispatch(Service& service, Worker& worker, OpenRequest& request, Instant now, Outputs& out) {
@@ -138,17 +139,16 @@ void Majordomo::forward(OpenRequest& request, bool final, wire::Frames&& body, O
 }
 
 void Majordomo::finish(OpenRequest& request, Instant now, Outputs& out) {
-  const std::string service_name = request.client.service;
+  Service& service = *request.service;
   Worker* worker = workers_.find(request.worker);
   forget(request);
-  if (worker != nullptr) services_.put_idle(*services_.find(service_name), *worker);
-  services_.close_if_empty(service_name);
-  serve(service_name, now, out);
+  if (worker != nullptr) services_.put_idle(service, *worker);
+  serve(service, now, out);
 }
 
 void Majordomo::forget(OpenRequest& request) {
   timers_.cancel(request.deadline_timer);
-  if (request.state == RequestState::kWaiting) leave_queue(*services_.find(request.client.service), request);
+  if (request.state == RequestState::kWaiting) leave_queue(*request.service, request);
   if (Worker* worker = workers_.find(request.worker)) worker->outstanding.erase(request.token);
   requests_.remove(request.token);
 }
@@ -170,8 +170,7 @@ bool Majordomo::give_back(OpenRequest& request, const Worker& worker, Instant no
   if (request.state != RequestState::kWithWorker || !worker.idempotent || request.retried || request.streamed ||
       !request.body_kept)
     return false;
-  Service* service = services_.find(request.client.service);
-  if (service == nullptr || !services_.enqueue_first(*service, request)) return false;
+  if (!services_.enqueue_first(*request.service, request)) return false;
   requests_.release_body(request);
   requests_.add_waiting(request);
   request.state = RequestState::kWaiting;

@@ -1,5 +1,7 @@
 #include "broker/core/request_table.h"
 
+#include <utility>
+
 #include "common/base/check.h"
 
 namespace compositord::broker {
@@ -12,7 +14,10 @@ OpenRequest& RequestTable::add(Client client) {
   const RequestToken token = ++last_token_;
   OpenRequest& request = requests_[token];
   request.token = token;
-  if (!client.peer.value().empty()) ++by_client_[client.peer].open;
+  if (!client.peer.value().empty()) {
+    request.use = &by_client_[client.peer];
+    ++request.use->requests;
+  }
   request.client = std::move(client);
   return request;
 }
@@ -20,16 +25,16 @@ OpenRequest& RequestTable::add(Client client) {
 void RequestTable::remove(RequestToken token) {
   const auto it = requests_.find(token);
   CHECK(it != requests_.end());
-  if (it->second.state != RequestState::kAbandoned) release_client(it->second);
+  release_client(it->second);
   release_body(it->second);
   requests_.erase(it);
 }
 
 void RequestTable::release_client(OpenRequest& request) {
-  if (request.client.peer.value().empty()) return;
-  const auto it = by_client_.find(request.client.peer);
-  CHECK(it != by_client_.end() && it->second.open > 0);
-  if (--it->second.open == 0) by_client_.erase(it);
+  ClientUse* use = std::exchange(request.use, nullptr);
+  if (use == nullptr) return;
+  CHECK(use->requests > 0);
+  if (--use->requests == 0) by_client_.erase(request.client.peer);
 }
 
 bool RequestTable::keep_body(OpenRequest& request, std::size_t kept_bytes_max) {
@@ -50,22 +55,17 @@ OpenRequest* RequestTable::find(RequestToken token) {
   return it == requests_.end() ? nullptr : &it->second;
 }
 
-std::size_t RequestTable::open_for(const wire::RoutingId& client) const {
+ClientUse RequestTable::use_of(const wire::RoutingId& client) const {
   const auto it = by_client_.find(client);
-  return it == by_client_.end() ? 0 : it->second.open;
-}
-
-std::size_t RequestTable::waiting_bytes_for(const wire::RoutingId& client) const {
-  const auto it = by_client_.find(client);
-  return it == by_client_.end() ? 0 : it->second.waiting_bytes;
+  return it == by_client_.end() ? ClientUse() : it->second;
 }
 
 void RequestTable::add_waiting(const OpenRequest& request) {
-  if (!request.client.peer.value().empty()) by_client_.at(request.client.peer).waiting_bytes += request.bytes;
+  if (request.use != nullptr) request.use->waiting_bytes += request.bytes;
 }
 
 void RequestTable::remove_waiting(const OpenRequest& request) {
-  if (!request.client.peer.value().empty()) by_client_.at(request.client.peer).waiting_bytes -= request.bytes;
+  if (request.use != nullptr) request.use->waiting_bytes -= request.bytes;
 }
 
 wire::Frame address_of(RequestToken token) {

@@ -60,10 +60,20 @@ struct CallMark {
   msg::Value id;
 };
 
+struct Service;  // service_table.h
+
+// What one client has open.
+struct ClientUse {
+  std::size_t requests = 0;
+  std::size_t waiting_bytes = 0;
+};
+
 struct OpenRequest {
   RequestToken token = 0;
   RequestState state = RequestState::kWaiting;
   Client client;
+  ClientUse* use = nullptr;      // the client's; none for the broker's own, and when it has its answer
+  Service* service = nullptr;    // stays as long as it has a request: that one waits in it, or is with a worker of it
   std::optional<CallMark> call;  // none: a plain MDP request
   wire::Frames body;             // while waiting, and at an idempotent worker
   std::size_t bytes = 0;         // of the body
@@ -89,21 +99,16 @@ class RequestTable {
   void release_body(OpenRequest& request);
   OpenRequest* find(RequestToken token);
   std::size_t size() const noexcept { return requests_.size(); }
-  // 0 for the broker's own.
-  std::size_t open_for(const wire::RoutingId& client) const;
-  std::size_t waiting_bytes_for(const wire::RoutingId& client) const;
+  // Nothing for the broker's own.
+  ClientUse use_of(const wire::RoutingId& client) const;
   // A request has begun or ceased to wait in a queue.
-  void add_waiting(const OpenRequest& request);
-  void remove_waiting(const OpenRequest& request);
+  static void add_waiting(const OpenRequest& request);
+  static void remove_waiting(const OpenRequest& request);
   const std::unordered_map<RequestToken, OpenRequest>& all() const noexcept { return requests_; }
 
  private:
   std::unordered_map<RequestToken, OpenRequest> requests_;
-  struct Use {
-    std::size_t open = 0;
-    std::size_t waiting_bytes = 0;
-  };
-  std::unordered_map<wire::RoutingId, Use> by_client_;
+  std::unordered_map<wire::RoutingId, ClientUse> by_client_;
   std::size_t kept_bytes_ = 0;
   RequestToken last_token_ = 0;
 };

@@ -16,12 +16,13 @@ Service* ServiceTable::find(const std::string& name) {
 Service* ServiceTable::open(const std::string& name) {
   if (Service* service = find(name)) return service;
   if (services_.size() >= limits_.services_max) return nullptr;
-  return &services_[name];
+  Service& service = services_[name];
+  service.name = name;
+  return &service;
 }
 
-void ServiceTable::close_if_empty(const std::string& name) {
-  const auto it = services_.find(name);
-  if (it != services_.end() && it->second.workers == 0 && it->second.waiting.empty()) services_.erase(it);
+void ServiceTable::close_if_empty(const Service& service) {
+  if (service.workers == 0 && service.waiting.empty()) services_.erase(services_.find(service.name));
 }
 
 bool ServiceTable::enqueue(Service& service, OpenRequest& request) {

@@ -14,6 +14,7 @@
 namespace compositord::broker {
 
 struct Service {
+  std::string name;
   std::list<WorkerId> idle;         // have credit; the front has waited longest
   std::size_t workers = 0;          // ready ones, idle or not
   std::list<RequestToken> waiting;  // in order of arrival
@@ -28,7 +29,7 @@ class ServiceTable {
   // Finds or makes it. nullptr when there are as many services as may be.
   Service* open(const std::string& name);
   // Forgets a service that has neither workers nor waiting requests.
-  void close_if_empty(const std::string& name);
+  void close_if_empty(const Service& service);
 
   // False, and nothing changed, when the service's queue or all queues together are full.
   [[nodiscard]] bool enqueue(Service& service, OpenRequest& request);

@@ -17,6 +17,10 @@ namespace {
 // Bounds of one turn, so that timers and the store are looked at in between however much comes in.
 constexpr int kMessagesPerTurnMax = 256;
 constexpr std::size_t kBytesPerTurnMax = 16U << 20U;
+// After so many, what they have caused is sent: their receivers shall work on it while the turn goes on.
+constexpr int kMessagesPerFlush = 32;
+// So many turns with messages may follow each other before everything else is looked at.
+constexpr int kTurnsWithoutPollMax = 8;
 constexpr int kFeedMessagesPerTurnMax = 1'024;
 // The calendar is set anew in the core when it has moved by more than this against the monotonic clock.
 constexpr std::int64_t kCalendarJumpMs = 20;
@@ -61,40 +65,53 @@ void BrokerLoop::step(BrokerCore& core, Instant now, Input input) {
 }
 
 void BrokerLoop::turn(BrokerCore& core, Instant planned) {
-  poller_.clear();
-  poller_.add_socket(sockets_.bus().handle());
-  const std::size_t feed = poller_.add_socket(sockets_.feed().handle());
-  poller_.add_socket(sockets_.monitor_handle());
-  const std::size_t store = poller_.add_fd(store_.event_fd(), POLLIN);
-  const std::size_t signal = poller_.add_fd(signal_fd_, POLLIN);
-  const bool work_left = messages_left_ || !failed_sends_.empty();
-  poller_.wait(work_left ? Duration{} : planned - monotonic_now());
-
+  const Ready ready = wait(planned);
   const Instant now = monotonic_now();
   set_calendar(core, now);
   const Duration lateness = now - std::max(planned, last_turn_);
   if (lateness > kLatenessMin) step(core, now, input::Stalled{lateness});
   last_turn_ = now;
   for (input::SendFailed& failed : std::exchange(failed_sends_, {})) step(core, now, std::move(failed));
-  for (wire::RoutingId& peer : sockets_.take_disconnected()) {
-    step(core, now, input::Disconnected{std::move(peer)});
-  }
-  messages_left_ = take_messages(core, now);
-  // A look at something that has nothing costs a system call, and turns are what a busy broker does most.
-  if (poller_.ready(feed)) take_feed(core, now);
-  if (poller_.ready(store)) take_store(core, now);
+  if (ready.monitor) take_disconnected(core, now);
+  take_messages(core, now);
+  if (ready.feed) take_feed(core, now);
+  if (ready.store) take_store(core, now);
   step(core, now, input::Tick{busy_, std::max(lateness, Duration{})});
   apply_outputs();
   look_after_trace();
   busy_ = monotonic_now() - now;
-  stopping_ = poller_.ready(signal);
+  stopping_ = ready.signal;
 }
 
-bool BrokerLoop::take_messages(BrokerCore& core, Instant now) {
+BrokerLoop::Ready BrokerLoop::wait(Instant planned) {
+  // Asking costs some system calls, and turns are what a busy broker does most. Where messages were, more of them are likely:
+  // they are tried for without asking, a few times.
+  if (turns_with_messages_ > 0 && turns_with_messages_ < kTurnsWithoutPollMax && failed_sends_.empty()) return {};
+  poller_.clear();
+  poller_.add_socket(sockets_.bus().handle());
+  const std::size_t feed = poller_.add_socket(sockets_.feed().handle());
+  const std::size_t monitor = poller_.add_socket(sockets_.monitor_handle());
+  const std::size_t store = poller_.add_fd(store_.event_fd(), POLLIN);
+  const std::size_t signal = poller_.add_fd(signal_fd_, POLLIN);
+  const bool work_left = turns_with_messages_ > 0 || !failed_sends_.empty();
+  poller_.wait(work_left ? Duration{} : planned - monotonic_now());
+  turns_with_messages_ = 0;
+  return {poller_.ready(feed), poller_.ready(monitor), poller_.ready(store), poller_.ready(signal)};
+}
+
+void BrokerLoop::take_disconnected(BrokerCore& core, Instant now) {
+  for (wire::RoutingId& peer : sockets_.take_disconnected()) {
+    step(core, now, input::Disconnected{std::move(peer)});
+  }
+}
+
+void BrokerLoop::take_messages(BrokerCore& core, Instant now) {
   std::size_t bytes = 0;
-  for (int i = 0; i < kMessagesPerTurnMax && bytes < kBytesPerTurnMax; ++i) {
+  int taken = 0;
+  for (; taken < kMessagesPerTurnMax && bytes < kBytesPerTurnMax; ++taken) {
+    if (taken % kMessagesPerFlush == 0) apply_outputs();
     net::Received received = sockets_.receive();
-    if (received.outcome == net::ReceiveOutcome::kNothing) return false;
+    if (received.outcome == net::ReceiveOutcome::kNothing) break;
     if (received.outcome == net::ReceiveOutcome::kTooLarge) {
       step(core, now, input::TooLarge{std::move(received.peer)});
       continue;
@@ -102,7 +119,7 @@ bool BrokerLoop::take_messages(BrokerCore& core, Instant now) {
     bytes += wire::total_bytes(received.frames);
     step(core, now, input::Received{std::move(received.peer), std::move(received.frames)});
   }
-  return true;
+  turns_with_messages_ = taken > 0 ? turns_with_messages_ + 1 : 0;
 }
 
 void BrokerLoop::take_feed(BrokerCore& core, Instant now) {

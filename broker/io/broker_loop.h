@@ -33,7 +33,16 @@ class BrokerLoop {
   // All inputs pass here, so that a trace has them all.
   void step(BrokerCore& core, Instant now, Input input);
   void turn(BrokerCore& core, Instant planned);
-  bool take_messages(BrokerCore& core, Instant now);
+  // What has something to be taken, beside the bus.
+  struct Ready {
+    bool feed = false;
+    bool monitor = false;
+    bool store = false;
+    bool signal = false;
+  };
+  Ready wait(Instant planned);
+  void take_disconnected(BrokerCore& core, Instant now);
+  void take_messages(BrokerCore& core, Instant now);
   void take_feed(BrokerCore& core, Instant now);
   void take_store(BrokerCore& core, Instant now);
   void set_calendar(BrokerCore& core, Instant now);
@@ -50,8 +59,8 @@ class BrokerLoop {
   std::vector<input::SendFailed> failed_sends_;  // of the last turn: inputs of the next one
   Instant last_turn_;
   std::int64_t unix_ms_at_origin_ = 0;
-  Duration busy_{};             // what the last turn took
-  bool messages_left_ = false;  // the last turn took its maximum: there may be more
+  Duration busy_{};              // what the last turn took
+  int turns_with_messages_ = 0;  // one after the other, since the poller was asked
   bool stopping_ = false;
 };
 

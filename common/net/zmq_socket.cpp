@@ -24,6 +24,10 @@ constexpr std::size_t kZeroCopyBytesMin = 1'024;
 // Room for the messages that a broker routes: a request has 4 frames and its answer 5, when the body is one frame.
 constexpr std::size_t kFramesUsual = 6;
 
+// A routing id that the peer has not chosen itself belongs to one connection for ever. Messages of one peer often follow
+// each other, and asking for their connection costs libzmq a search by name and a number to be read from text.
+bool is_given_by_libzmq(const wire::RoutingId& peer) { return peer.value().starts_with('\0'); }
+
 void delete_frame(void*, void* hint) { delete static_cast<wire::Frame*>(hint); }
 
 // Makes the message of one frame, taking its bytes.
@@ -120,9 +124,9 @@ Received ZmqSocket::receive() {
   std::size_t bytes = 0;
   bool more = true;
   bool expects_routing_id = has_routing_id_;
+  zmq_msg_t part;  // of all parts in turn: receiving lets go of the one before
+  zmq_msg_init(&part);
   while (more) {
-    zmq_msg_t part;
-    zmq_msg_init(&part);
     if (zmq_msg_recv(&part, handle_, ZMQ_DONTWAIT) < 0) {
       zmq_msg_close(&part);
       return {};  // only ever before the first part: libzmq hands over whole messages
@@ -142,11 +146,14 @@ Received ZmqSocket::receive() {
         received.frames.emplace_back(data);
         received.outcome = ReceiveOutcome::kMessage;
       }
-      // All parts came on one connection, and asking costs libzmq a search by name and a number to be read from text.
-      if (!more) received.connection = zmq_msg_get(&part, ZMQ_SRCFD);
     }
-    zmq_msg_close(&part);
   }
+  if (!(is_given_by_libzmq(received.peer) && received.peer == last_peer_)) {
+    last_connection_ = zmq_msg_get(&part, ZMQ_SRCFD);
+    last_peer_ = last_connection_ < 0 ? wire::RoutingId() : received.peer;  // a routing id alone does not tell
+  }
+  received.connection = last_connection_;
+  zmq_msg_close(&part);
   // A ROUTER may deliver a routing id alone: a peer that sent an empty message. It counts as a message with no frames.
   if (received.outcome == ReceiveOutcome::kNothing) received.outcome = ReceiveOutcome::kMessage;
   return received;

@@ -63,6 +63,8 @@ class ZmqSocket {
  private:
   bool has_routing_id_;
   ReceiveLimits limits_;
+  wire::RoutingId last_peer_;  // of the last message received, and on which connection it came
+  int last_connection_ = -1;
 };
 
 // The broker's bus.
