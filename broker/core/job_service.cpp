@@ -9,16 +9,17 @@ namespace compositord::broker {
 
 namespace {
 
-msg::Value describe(const JobRecord& job) {
+msg::Value describe(const Job& entry) {
+  const JobRecord& job = entry.record;
   msg::Value value = msg::Value::map({{"job", job.id},
                                       {"service", job.service},
                                       {"method", job.method},
-                                      {"state", std::string(msg::name_of(job.state))},
+                                      {"state", std::string(msg::name_of(entry.told_state()))},
                                       {"guarantee", std::string(guarantee_of(job))},
                                       {"attempts", job.attempts},
                                       {"created_at", job.created_at.ms},
                                       {"expires_at", job.expires_at.ms}});
-  if (job.status == 0) return value;
+  if (job.status == 0 || entry.told_state() == JobState::kRunning) return value;
   value.set("ended_at", job.ended_at.ms);
   value.set("status", std::int64_t{job.status});
   if (!job.error.empty()) value.set("error", job.error);
@@ -31,8 +32,8 @@ Result<Answer> get(const BusContext& bus, const std::string& id) {
     return fail(Status::kNotFound, fmt::format("there is no job {}: never, or no more", escape_for_log(id, 64)));
   }
   Answer answer;
-  answer.result = describe(job->record);
-  if (job->record.plain || job->record.result.empty()) return answer;
+  answer.result = describe(*job);
+  if (job->told_state() != JobState::kDone || job->record.plain || job->record.result.empty()) return answer;
   Result<msg::Reply> reply = msg::parse_reply(job->record.result);
   if (!reply) return answer;  // its error says so
   answer.result.set("result", std::move(reply->result));
@@ -59,7 +60,7 @@ Result<Answer> list(const BusContext& bus, const msg::Value& params) {
     next = msg::Value(jobs.back()->record.id);
   }
   msg::Value items = msg::Value::array();
-  for (const Job* job : jobs) items.push(describe(job->record));
+  for (const Job* job : jobs) items.push(describe(*job));
   answer.result = msg::Value::map({{"jobs", std::move(items)}, {"next", std::move(next)}});
   return answer;
 }
@@ -80,7 +81,7 @@ Result<Answer> call_job_service(const BusContext& bus, const msg::Call& call, Ou
   const Result<std::uint64_t> commit = bus.jobs.cancel(*id, bus.now, out);
   if (!commit) return tl::unexpected<Error>(commit.error());
   Answer answer;
-  answer.result = describe(bus.jobs.find(*id)->record);
+  answer.result = describe(*bus.jobs.find(*id));
   answer.after_commit = *commit;
   return answer;
 }

@@ -30,10 +30,14 @@ struct Job {
   std::vector<JobCaller> callers;
   bool stored = false;
   std::uint64_t start_commit = 0;  // it is to be sent as soon as the disk knows that it runs
+  std::uint64_t end_commit = 0;    // until the disk knows how it ended, it is told as running
   bool unsaved = false;            // the disk refused its last change: to be tried again
   TimerId end_timer = 0;
   TimerId retry_timer = 0;
   std::size_t bytes = 0;  // as accounted for
+
+  // What others are told. An end that a restart could take back is not told yet.
+  JobState told_state() const noexcept { return end_commit == 0 ? record.state : JobState::kRunning; }
 };
 
 // The jobs of one service that have not ended: one runs at a time, in the order in which they were asked for.

@@ -60,6 +60,7 @@ void Jobs::load(const std::vector<JobRecord>& records, Now now, Outputs& out) {
       } else {
         end(job, JobState::kDone, Status::kGone,
             "the broker was restarted while it ran; whether it was carried out is unknown", {}, now, out);
+        job.end_commit = 0;  // whatever the disk does, the next restart would say the same
       }
     }
   }
@@ -144,6 +145,8 @@ bool Jobs::on_stored(std::uint64_t commit_id, const Result<void>& result, Now no
   Job* job = jobs_.find(it->second);
   commits_.erase(it);
   if (job == nullptr) return true;
+  // When the disk has refused it, memory is all that there is to tell of.
+  if (job->end_commit == commit_id) job->end_commit = 0;
   if (!job->stored) {
     submitted(*job, result, now, out);
   } else if (job->start_commit == commit_id) {
@@ -256,6 +259,7 @@ void Jobs::postpone(Job& job, Now now, Outputs& out) {
 void Jobs::end(Job& job, JobState state, Status status, std::string error, wire::Frames&& result, Now now,
                Outputs& out) {
   const bool first = !has_ended(job);
+  const bool ran = job.record.state == JobState::kRunning;
   if (first) leave_queue(job);
   job.record.state = state;
   job.record.status = to_number(status);
@@ -272,7 +276,8 @@ void Jobs::end(Job& job, JobState state, Status status, std::string error, wire:
                         .with("service", job.record.service)
                         .with("state", std::string(msg::name_of(state)))
                         .with("status", std::to_string(job.record.status)));
-  journal(job, out);
+  const std::uint64_t commit = journal(job, out);
+  if (ran) job.end_commit = commit;
   try_start(std::string(job.record.service), now, out);
 }
 
@@ -328,7 +333,7 @@ std::vector<const Job*> Jobs::page(const std::string& after, std::size_t count, 
     const Job* job = jobs_.find(it->second);
     if (!job->stored) continue;
     if (!filter.service.empty() && job->record.service != filter.service) continue;
-    if (filter.state && job->record.state != *filter.state) continue;
+    if (filter.state && job->told_state() != *filter.state) continue;
     page.push_back(job);
   }
   return page;
@@ -339,7 +344,7 @@ Result<std::uint64_t> Jobs::cancel(const std::string& id, Now now, Outputs& out)
   Job& job = *jobs_.find(id);
   if (job.record.state != JobState::kWaiting) {
     return fail(Status::kConflict, fmt::format("the job {} is {}: only one that waits can be cancelled", id,
-                                               msg::name_of(job.record.state)));
+                                               msg::name_of(job.told_state())));
   }
   end(job, JobState::kCancelled, Status::kConflict, "it was cancelled before it began", {}, now, out);
   // end() has written it; the caller waits for a write of its own, which comes after that one or takes its place.
@@ -348,7 +353,7 @@ Result<std::uint64_t> Jobs::cancel(const std::string& id, Now now, Outputs& out)
 
 bool Jobs::forget(const std::string& id, Outputs& out) {
   const Job* found = find(id);
-  if (found == nullptr || !has_ended(*found)) return false;
+  if (found == nullptr || !has_ended(*found) || found->end_commit != 0) return false;
   erase(*jobs_.find(id), out);
   return true;
 }

@@ -29,7 +29,7 @@ void request(const Client& client, wire::Frames&& body, const BrokerConfig& conf
 void reply(const Client& client, const Job* job, Counters& counters, Outputs& out) {
   if (job == nullptr || !job->record.plain) return send_body(client, true, {"400"}, counters, out);
   const JobRecord& record = job->record;
-  const bool ended = record.state == JobState::kDone || record.state == JobState::kCancelled;
+  const bool ended = job->told_state() == JobState::kDone || job->told_state() == JobState::kCancelled;
   if (!ended) return send_body(client, true, {"300"}, counters, out);
   if (record.status != to_number(Status::kDone) || !record.error.empty()) {
     return send_body(client, true, {"500", record.error}, counters, out);
