@@ -47,20 +47,20 @@ constexpr std::array<msg::EnumName<JobState>, 4> enum_names(JobState) {
 struct JobRecord {
   std::string id;  // 32 hex digits, growing: epoch, then number
   std::string service;
-  std::string method;  // of a call, for lists; empty when plain
-  bool plain = false;  // the body is opaque, and so is the result
-  wire::Frames body;   // as the worker is to get it
-  bool idempotent = false;
-  std::string idem;  // the caller's key, or empty
-  JobState state = JobState::kWaiting;
+  std::string method;            // of a call, for lists; empty when plain
+  std::string idem;              // the caller's key, or empty
+  wire::Frames body;             // as the worker is to get it
+  wire::Frames result;           // the worker's answer; empty when there is none
+  std::string error;             // instead, a sentence
   std::int64_t attempts = 0;     // how often it was handed to a worker
   std::int64_t deadline_ms = 0;  // of one attempt
   UnixMs created_at;
   UnixMs expires_at;  // not begun until then: ended with 504
   UnixMs ended_at;
   std::uint16_t status = 0;  // once it is done
-  std::string error;
-  wire::Frames result;  // the worker's answer; empty when there is none
+  JobState state = JobState::kWaiting;
+  bool idempotent = false;
+  bool plain = false;   // the body is opaque, and so is the result
   bool erased = false;  // it is to be forgotten
   friend bool operator==(const JobRecord&, const JobRecord&) = default;
 };

@@ -237,8 +237,8 @@ void fields(M& m, V& v) {
 
 template <Is<JobRecord> M, class V>
 void fields(M& m, V& v) {
-  auto& [id, service, method, plain, body, idempotent, idem, state, attempts, deadline_ms, created_at, expires_at,
-         ended_at, status, error, result, erased] = m;
+  auto& [id, service, method, idem, body, result, error, attempts, deadline_ms, created_at, expires_at, ended_at,
+         status, state, idempotent, plain, erased] = m;
   v(id), v(service), v(method), v(plain), v(body), v(idempotent), v(idem), v(state), v(attempts), v(deadline_ms);
   v(created_at), v(expires_at), v(ended_at), v(status), v(error), v(result), v(erased);
 }
