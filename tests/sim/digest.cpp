@@ -1,7 +1,5 @@
 #include "tests/sim/digest.h"
 
-#include <string>
-
 namespace compositord::sim {
 
 // FNV-1a. Source: Fowler, Noll, Vo; draft-eastlake-fnv.
@@ -11,12 +9,13 @@ void Digest::add(std::string_view bytes) noexcept {
   value_ = (value_ ^ bytes.size()) * kPrime;
 }
 
-void Digest::add(Instant at) noexcept { add(std::to_string(at.ns())); }
+void Digest::add(Instant at) noexcept {
+  const std::int64_t ns = at.ns();
+  add(std::string_view(reinterpret_cast<const char*>(&ns), sizeof ns));
+}
 
 void Digest::add(const wire::Frames& frames) noexcept {
   for (const wire::Frame& frame : frames) add(frame);
 }
-
-void Digest::add(const LogEvent& event) { add(to_text(event)); }
 
 }  // namespace compositord::sim

@@ -5,7 +5,6 @@
 #include <string_view>
 
 #include "common/base/instant.h"
-#include "common/base/log_event.h"
 #include "common/wire/frames.h"
 
 namespace compositord::sim {
@@ -15,7 +14,6 @@ class Digest {
   void add(std::string_view bytes) noexcept;
   void add(Instant at) noexcept;
   void add(const wire::Frames& frames) noexcept;
-  void add(const LogEvent& event);
   std::uint64_t value() const noexcept { return value_; }
 
  private:

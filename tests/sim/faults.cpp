@@ -11,11 +11,17 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-// After the end of a fault, until its agent is online again and has said how its compositor is.
-constexpr Duration kAftermath = seconds(14);
 constexpr Duration kNetwork = milliseconds(100);  // at the worst, there and back
 
 }  // namespace
+
+Duration Simulation::come_back(Duration heartbeat_interval) {
+  return heartbeat_interval * 2 + milliseconds(7'500) + seconds(1);
+}
+
+Duration Simulation::come_back_max() const {
+  return come_back(*std::max_element(config_.heartbeats.begin(), config_.heartbeats.end()));
+}
 
 Duration Simulation::span(std::int64_t from_ms, std::int64_t to_ms) {
   return random_.between(milliseconds(from_ms), milliseconds(to_ms));
@@ -34,7 +40,8 @@ void Simulation::next_fault() {
   } else {
     bus_fault();
   }
-  events_.after(span(200, 8'000), [this] { next_fault(); });
+  broker_.check_now();
+  events_.after(random_.between(milliseconds(200), config_.fault_pause_max), [this] { next_fault(); });
 }
 
 bool Simulation::disturb(Watched& watched, Duration duration) {
@@ -42,7 +49,9 @@ bool Simulation::disturb(Watched& watched, Duration duration) {
   promises_.cancel(watched.agent->id());
   const bool was_well = now >= watched.excused_until && now >= broker_excused_until_ && now >= broker_paused_until_ &&
                         watched.agent->online();
-  watched.excused_until = std::max(watched.excused_until, now + duration + kAftermath);
+  const Instant back = now + duration + come_back(watched.agent->heartbeat_interval());
+  watched.excused_until = std::max(watched.excused_until, back);
+  events_.at(back, [this, &watched] { check_online(watched); });
   return was_well;
 }
 
@@ -133,7 +142,10 @@ void Simulation::stop_agent(Watched& watched) {
   }
   SimAgent& agent = *watched.agent;
   agent.ask_to_stop();
-  events_.after(downtime, [&agent] { agent.start(); });
+  events_.after(downtime, [&agent] {
+    agent.kill();  // by whoever supervises it: one that is paused can't stop by itself
+    agent.start();
+  });
 }
 
 // ---- compositors
@@ -153,13 +165,16 @@ void Simulation::freeze(Watched& watched) {
   const bool was_well = compositor.well_since() + seconds(2) < events_.now();
   if (disturb(watched, duration) && was_well) {
     const std::string& id = watched.agent->id();
-    if (duration > seconds(3)) {
-      promises_.expect(id, seconds(3) + kNetwork, "frozen, so suspect", [](const msg::Status& s) {
+    // Of the age of the probe that isn't answered, and the time until it was sent.
+    const Duration suspect_within = config_.probe_interval + seconds(2);
+    const Duration frozen_within = config_.probe_interval + seconds(4);
+    if (duration > suspect_within) {
+      promises_.expect(id, suspect_within + kNetwork, "frozen, so suspect", [](const msg::Status& s) {
         return s.progress.state == msg::Progress::kSuspect && s.verdict != msg::Verdict::kOk;
       });
     }
-    if (duration > seconds(5)) {
-      promises_.expect(id, seconds(5) + kNetwork, "frozen, so down", [](const msg::Status& s) {
+    if (duration > frozen_within) {
+      promises_.expect(id, frozen_within + kNetwork, "frozen, so down", [](const msg::Status& s) {
         return s.progress.state == msg::Progress::kFrozen && s.verdict == msg::Verdict::kDown;
       });
     }
@@ -213,7 +228,7 @@ void Simulation::bus_fault() {
 void Simulation::restart_broker() {
   const Duration downtime = span(100, 5'000);
   disturb_all(downtime);
-  broker_excused_until_ = std::max(broker_excused_until_, events_.now() + downtime + kAftermath);
+  broker_excused_until_ = std::max(broker_excused_until_, events_.now() + downtime + come_back_max());
   broker_.stop(random_.chance(1, 2));
   events_.after(downtime, [this] {
     if (!broker_.up()) broker_.start();
@@ -234,6 +249,22 @@ void Simulation::pause_broker() {
 void Simulation::break_store() {
   broker_.set_store_failing(true);
   events_.after(span(100, 5'000), [this] { broker_.set_store_failing(false); });
+}
+
+// Short of what would be a fault: the last heartbeat may be one interval old when a stall begins, and the next one has to
+// arrive before the third interval is over.
+void Simulation::stall(SimAgent& agent) {
+  if (events_.now() >= faults_end_) return;
+  const Duration duration = random_.between(milliseconds(1), agent.heartbeat_interval() * 2 - kNetwork);
+  agent.pause(duration);
+  ++stalls_;
+  events_.after(duration + span(1, 10'000), [this, &agent] { stall(agent); });
+}
+
+void Simulation::stall_broker() {
+  if (events_.now() >= faults_end_) return;
+  pause_broker();
+  events_.after(span(1'000, 20'000), [this] { stall_broker(); });
 }
 
 void Simulation::partition_site(Duration duration) {

@@ -21,13 +21,13 @@ bool may_be_said_twice(const wire::Frames& frames) {
 }  // namespace
 
 SimAgent::SimAgent(EventQueue& events, std::uint64_t seed, SimBroker& broker, Digest& digest, Failures& failures,
-                   std::string id, Duration heartbeat_interval)
+                   agent::AgentConfig config)
     : events_(events),
       random_(seed),
       digest_(digest),
       failures_(failures),
-      id_(std::move(id)),
-      heartbeat_interval_(heartbeat_interval),
+      config_(std::move(config)),
+      id_(config_.id.value()),
       compositor_(events, id_.substr(id_.find('/') + 1)),
       link_(events, random_.next(), broker, id_,
             {[this] { push(agent::input::BusConnected{}); }, [this] { push(agent::input::BusDisconnected{}); },
@@ -44,10 +44,7 @@ SimAgent::SimAgent(EventQueue& events, std::uint64_t seed, SimBroker& broker, Di
 void SimAgent::start() {
   if (up()) return;
   ++life_;
-  agent::AgentConfig config;
-  config.id = msg::CompositorId(id_);
-  config.heartbeat_interval = heartbeat_interval_;
-  core_ = std::make_unique<agent::AgentCore>(std::move(config), random_.next(), events_.now());
+  core_ = std::make_unique<agent::AgentCore>(config_, random_.next(), events_.now());
   witnessed_end_.reset();
   step(agent::input::CalendarSet{unix_ms_at_origin_});
   link_.open();
@@ -104,8 +101,9 @@ void SimAgent::step(agent::Input input) {
 void SimAgent::apply_outputs() {
   agent::Outputs out = std::exchange(out_, {});
   for (const LogEvent& event : out.log) {
-    digest_.add(event);
-    failures_.note(id_ + ": " + to_text(event));
+    std::string text = id_ + ": " + to_text(event);
+    digest_.add(text);
+    failures_.note(std::move(text));
   }
   if (out.new_socket) link_.open();
   for (wire::Frames& frames : out.sends) {

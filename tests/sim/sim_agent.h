@@ -20,13 +20,14 @@ namespace compositord::sim {
 
 class SimAgent {
  public:
+  // `config` must name a heartbeat interval.
   SimAgent(EventQueue& events, std::uint64_t seed, SimBroker& broker, Digest& digest, Failures& failures,
-           std::string id, Duration heartbeat_interval);
+           agent::AgentConfig config);
   SimAgent(const SimAgent&) = delete;
   SimAgent& operator=(const SimAgent&) = delete;
 
   const std::string& id() const noexcept { return id_; }
-  Duration heartbeat_interval() const noexcept { return heartbeat_interval_; }
+  Duration heartbeat_interval() const noexcept { return *config_.heartbeat_interval; }
   SimCompositor& compositor() noexcept { return compositor_; }
   Link& link() noexcept { return link_; }
   bool up() const noexcept { return core_ != nullptr; }
@@ -66,8 +67,8 @@ class SimAgent {
   Random random_;
   Digest& digest_;
   Failures& failures_;
+  agent::AgentConfig config_;
   std::string id_;
-  Duration heartbeat_interval_;
   SimCompositor compositor_;
   Link link_;
   LoopModel loop_;

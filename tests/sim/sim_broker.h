@@ -4,9 +4,9 @@
 
 #include <deque>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
+#include <unordered_map>
 
 #include "broker/core/broker_core.h"
 #include "common/base/random.h"
@@ -44,6 +44,9 @@ class SimBroker {
   void set_calendar(std::int64_t unix_ms_at_origin);
   void set_store_failing(bool failing) noexcept { store_failing_ = failing; }
   void report_close_in_error(const wire::RoutingId& id);
+  // The tables' agreement costs as much as the tables are long: it is looked at once in so many steps.
+  void check_every(std::uint64_t steps) noexcept { check_every_ = steps; }
+  void check_now();
 
   // Asks at once, beside the network.
   msg::Value ask(const std::string& service, const std::string& method, msg::Value params);
@@ -65,12 +68,14 @@ class SimBroker {
   std::unique_ptr<broker::BrokerCore> core_;
   broker::Outputs out_;
   std::deque<broker::Input> pending_;
-  std::map<wire::RoutingId, Link*> connections_;
+  std::unordered_map<wire::RoutingId, Link*> connections_;
   // The store: what would be there after a power cut.
   test::KeptRecords stored_;
   Instant last_commit_at_;
   bool store_failing_ = false;
   std::uint64_t epoch_ = 0;
+  std::uint64_t check_every_ = 1;
+  std::uint64_t steps_ = 0;
   std::int64_t unix_ms_at_origin_ = 1'700'000'000'000;
   std::optional<wire::Frames> answer_;
 };

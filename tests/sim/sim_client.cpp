@@ -58,6 +58,7 @@ msg::Call SimClient::make_call(std::string& service, Duration& deadline) {
     case 1:
       service = "bus.manifest";
       call.header.method = "list";
+      call.params.set("limit", std::int64_t{20});  // whole lists of a large site would take most of the time
       break;
     case 2:
       service = "nobody";  // offers this service

@@ -1,7 +1,6 @@
 #include "tests/sim/simulation.h"
 
 #include <algorithm>
-#include <array>
 
 #include <fmt/format.h>
 
@@ -12,13 +11,10 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr std::array<Duration, 3> kHeartbeats{milliseconds(500), seconds(1), seconds(2)};
 constexpr Duration kStartUp = seconds(10);
 // A fault has ended after this time at the latest; then some seconds for every agent to come back, and to see what is broken.
 constexpr Duration kFaultMax = seconds(15);
-// Two heartbeat intervals, the longest back-off with its jitter, and the network's ways.
-constexpr Duration kComeBack = seconds(2 * 2) + milliseconds(7'500) + seconds(1);
-constexpr Duration kSettle = seconds(8);
+constexpr Duration kFreezeSeen = seconds(7);  // beside the interval of the probes
 
 }  // namespace
 
@@ -30,12 +26,17 @@ Simulation::Simulation(const SimulationConfig& config)
       feed_(failures_, [this](const msg::Status& status) { on_status(status); }),
       broker_(events_, random_.next(), digest_, failures_,
               [this](const wire::Frames& frames) { feed_.published(frames); }) {
+  broker_.check_every(config.agents <= 20 ? 1 : config.agents);
   std::vector<std::string> ids;
   for (std::size_t i = 0; i < config.agents; ++i) {
     ids.push_back(fmt::format("host{}/wayland-{}", i, i % 3));
     Watched watched;
-    watched.agent = std::make_unique<SimAgent>(events_, random_.next(), broker_, digest_, failures_, ids.back(),
-                                               kHeartbeats[i % kHeartbeats.size()]);
+    agent::AgentConfig agent;
+    agent.id = msg::CompositorId(ids.back());
+    agent.heartbeat_interval = config.heartbeats[i % config.heartbeats.size()];
+    agent.health.probe_interval = config.probe_interval;
+    agent.status_refresh = config.status_refresh;
+    watched.agent = std::make_unique<SimAgent>(events_, random_.next(), broker_, digest_, failures_, std::move(agent));
     broker_.add_link(watched.agent->link());
     index_[ids.back()] = i;
     watched_.push_back(std::move(watched));
@@ -50,7 +51,8 @@ Simulation::Simulation(const SimulationConfig& config)
 void Simulation::run() {
   const Instant start = events_.now();
   const Instant end = start + config_.length;
-  const Instant quiet = end - kComeBack - kSettle - seconds(12);  // the longest deadline of a call, and a little
+  const Duration settle = config_.probe_interval + kFreezeSeen;
+  const Instant quiet = end - come_back_max() - settle - seconds(12);  // the longest deadline of a call, and a little
   faults_end_ = quiet - kFaultMax;
   disturb_all(kStartUp);
   events_.after(span(0, 500), [this] { broker_.start(); });
@@ -66,9 +68,13 @@ void Simulation::run() {
     events_.at(quiet - seconds(9), [this] { random_.chance(1, 2) ? partition_site(seconds(9)) : restart_broker(); });
     events_.at(quiet, [this] { leave_some_broken(); });
   }
-  events_.at(quiet + kComeBack, [this] { check_online(); });
-  events_.at(quiet + kComeBack + kSettle, [this] {
+  if (config_.stalls) {
+    for (Watched& watched : watched_) events_.after(kStartUp, [this, &watched] { stall(*watched.agent); });
+    events_.after(kStartUp, [this] { stall_broker(); });
+  }
+  events_.at(quiet + come_back_max() + settle, [this] {
     check_truth();
+    if (!config_.faults) check_nobody_was_lost();
     for (auto& client : clients_) client->stop_asking();
   });
   events_.run_until(end, failures_.any());
@@ -105,7 +111,7 @@ void Simulation::on_status(const msg::Status& status) {
 void Simulation::leave_some_broken() {
   failures_.note("the faults are over");
   for (Watched& watched : watched_) {
-    disturb(watched, kComeBack);
+    disturb(watched, {});
     SimCompositor& compositor = watched.agent->compositor();
     if (random_.chance(1, 8)) {
       compositor.freeze(random_.chance(1, 2));
@@ -117,10 +123,17 @@ void Simulation::leave_some_broken() {
   }
 }
 
-void Simulation::check_online() {
-  for (const Watched& watched : watched_) {
-    if (!watched.agent->online()) failures_.add(watched.agent->id() + " did not come back");
-  }
+void Simulation::check_online(const Watched& watched) {
+  const Instant now = events_.now();
+  // Another fault since then, or one of the bus: it has a look of its own.
+  if (now < watched.excused_until || now < broker_excused_until_) return;
+  if (!watched.agent->online()) failures_.add(watched.agent->id() + " did not come back in time");
+}
+
+void Simulation::check_nobody_was_lost() {
+  const broker::Counters& counters = broker_.core().counters();
+  if (counters.agents_lost > 0) failures_.add(fmt::format("{} agents were lost without a fault", counters.agents_lost));
+  if (counters.agents_registered > watched_.size()) failures_.add("an agent registered again without a fault");
 }
 
 void Simulation::check_truth() {

@@ -25,6 +25,13 @@ struct SimulationConfig {
   std::size_t clients = 3;
   Duration length = std::chrono::minutes(10);
   bool faults = true;
+  bool stalls = false;  // beside or without faults: loops that are late, by less than anybody's patience
+  // From one fault to the next, at most.
+  Duration fault_pause_max = std::chrono::seconds(8);
+  // What agents ask for, one after the other; how often they ask their compositors, and report what has not changed.
+  std::vector<Duration> heartbeats{std::chrono::milliseconds(500), std::chrono::seconds(1), std::chrono::seconds(2)};
+  Duration probe_interval = std::chrono::seconds(1);
+  Duration status_refresh = std::chrono::seconds(10);
 };
 
 class Simulation {
@@ -37,6 +44,7 @@ class Simulation {
   std::uint64_t events() const noexcept { return events_.happened(); }
   std::uint64_t promises_kept() const noexcept { return promises_.kept(); }
   std::uint64_t alerts() const noexcept { return feed_.alerts(); }
+  std::uint64_t stalls() const noexcept { return stalls_; }
   // How often the calls of all clients ended with each status; 0: with their connection.
   std::map<int, std::uint64_t> ends() const;
 
@@ -65,6 +73,8 @@ class Simulation {
   void restart_broker();
   void pause_broker();
   void break_store();
+  void stall(SimAgent& agent);
+  void stall_broker();
   void partition_site(Duration duration);
   Duration span(std::int64_t from_ms, std::int64_t to_ms);
   // True when nothing is wrong with it, so that promises hold. Ends those made before.
@@ -74,7 +84,11 @@ class Simulation {
 
   void on_status(const msg::Status& status);
   void leave_some_broken();
-  void check_online();
+  // After the end of a fault: two heartbeat intervals, the longest back-off with its jitter, and the network's ways.
+  static Duration come_back(Duration heartbeat_interval);
+  Duration come_back_max() const;
+  void check_online(const Watched& watched);
+  void check_nobody_was_lost();
   void check_truth();
   void check_truth_of(Watched& watched);
 
@@ -92,6 +106,7 @@ class Simulation {
   Instant faults_end_;
   Instant broker_excused_until_;
   Instant broker_paused_until_;
+  std::uint64_t stalls_ = 0;
 };
 
 }  // namespace compositord::sim
