@@ -305,7 +305,9 @@ void BrokerCore::call_compositor(Client client, wire::Frames&& body, Instant now
   if (compositor == nullptr) {
     return refuse_with(Status::kNotFound, fmt::format("no compositor {} has ever registered", id->value()));
   }
-  if (!majordomo_.has_agent(*id) && !header->queue.value_or(false)) {
+  // An outcome that is known is told without the agent.
+  const bool known = header->idem && idempotent_calls_.knows(client.service, *header->idem);
+  if (!majordomo_.has_agent(*id) && !header->queue.value_or(false) && !known) {
     const UnixMs seen = compositor->last_seen;
     return refuse_with(Status::kNotConnected,
                        fmt::format("the agent of {} is not connected; it was last seen {:.1f} s ago", id->value(),

@@ -18,6 +18,8 @@ constexpr std::size_t kBytesPerOutcomeMax = 1U << 20U;  // more of one answer is
 constexpr std::string_view kNotKept =
     "this call was carried out before; its answer was too large to be kept and is left out";
 
+std::string key_of(const std::string& service, const std::string& idem) { return service + '\0' + idem; }
+
 // Of method and parameters: the rest of a header may differ from one repetition to the next.
 std::string digest_of(const wire::Frames& body) {
   const Result<msg::Call> call = msg::parse_call(body);
@@ -46,7 +48,7 @@ std::optional<std::uint64_t> IdempotentCalls::admit(const Client& client, const 
     ++counters_.requests_refused;
     send_reply(client, msg::error_reply(call.encoding, call.id, Error{status, std::move(text)}), counters_, out);
   };
-  std::string key = client.service + '\0' + idem;
+  std::string key = key_of(client.service, idem);
   std::string digest = digest_of(body);
   const auto known = by_key_.find(key);
   if (known == by_key_.end()) {
@@ -77,6 +79,10 @@ std::optional<std::uint64_t> IdempotentCalls::admit(const Client& client, const 
   for (const Part& part : entry.parts) tell(caller, part, out);
   if (!entry.ended) entry.callers.push_back(caller);
   return std::nullopt;
+}
+
+bool IdempotentCalls::knows(const std::string& service, const std::string& idem) const {
+  return by_key_.contains(key_of(service, idem));
 }
 
 void IdempotentCalls::on_outcome(Outcome&& outcome, Instant now, Outputs& out) {

@@ -26,6 +26,8 @@ class IdempotentCalls {
   // been answered, refused (409: other parameters under the same key; 429) or will be with the first one.
   std::optional<std::uint64_t> admit(const Client& client, const CallMark& call, const std::string& idem,
                                      const wire::Frames& body, Outputs& out);
+  // Whether admit() would answer a call with this key by itself, now or later: nobody is needed to carry it out.
+  bool knows(const std::string& service, const std::string& idem) const;
   void on_outcome(Outcome&& outcome, Instant now, Outputs& out);
   // Forgets what is older than it need be.
   void forget_old(Instant now);
