@@ -21,6 +21,13 @@ Duration retry_after(std::int64_t attempts) {
   return std::min(kRetryMax, kRetryMin * (std::int64_t{1} << doublings));
 }
 
+// One that is not idempotent waits only while it certainly was not carried out. Of another one nobody knows: it may have been
+// sent, also by an earlier run of the broker, which does not write that down.
+std::string_view expired_text(const JobRecord& job) {
+  return job.idempotent ? "its time to live is over, and nobody has answered"
+                        : "its time to live is over; it was not carried out";
+}
+
 bool has_ended(const Job& job) {
   return job.record.state == JobState::kDone || job.record.state == JobState::kCancelled;
 }
@@ -245,8 +252,7 @@ void Jobs::postpone(Job& job, Now now, Outputs& out) {
   CHECK(queue.running == job.number);
   queue.running = 0;
   if (record.expires_at <= now.calendar) {
-    return end(job, JobState::kDone, Status::kDeadline, "its time to live is over; it was not carried out", {}, now,
-               out);
+    return end(job, JobState::kDone, Status::kDeadline, std::string(expired_text(record)), {}, now, out);
   }
   record.state = JobState::kWaiting;
   queue.waiting.push_front(job.number);
@@ -311,8 +317,7 @@ void Jobs::on_timer(const Timer& timer, Now now, Outputs& out) {
   if (ended && at <= now.calendar.ms) return erase(*job, out);
   if (job->record.state == JobState::kWaiting && job->stored && at <= now.calendar.ms) {
     ++counters_.jobs_expired;
-    return end(*job, JobState::kDone, Status::kDeadline, "its time to live is over; it was not carried out", {}, now,
-               out);
+    return end(*job, JobState::kDone, Status::kDeadline, std::string(expired_text(job->record)), {}, now, out);
   }
   // It runs, or it is not yet on disk: its own end will come.
   job->end_timer = timers_.arm(now.instant + kRetryMax, TimerKind::kJobEnd, job->number);

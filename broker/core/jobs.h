@@ -7,6 +7,7 @@
 // somebody answers.
 
 #include <string>
+#include <string_view>
 #include <unordered_map>
 
 #include "broker/core/broker_config.h"
