@@ -21,11 +21,12 @@ bool may_be_said_twice(const wire::Frames& frames) {
 }  // namespace
 
 SimAgent::SimAgent(EventQueue& events, std::uint64_t seed, SimBroker& broker, Digest& digest, Failures& failures,
-                   agent::AgentConfig config)
+                   Ledger& ledger, agent::AgentConfig config)
     : events_(events),
       random_(seed),
       digest_(digest),
       failures_(failures),
+      ledger_(ledger),
       config_(std::move(config)),
       id_(config_.id.value()),
       compositor_(events, id_.substr(id_.find('/') + 1)),
@@ -177,12 +178,16 @@ void SimAgent::compositor_ended(const agent::ProcessEnd& process_end) {
 
 void SimAgent::execute(const agent::Execute& execute) {
   const std::uint64_t command = execute.command_id;
-  if (!attached_ || random_.chance(1, 20)) return;  // one that never ends
+  if (!attached_) return;
+  msg::Value result = msg::Value::map();
+  const msg::Value* mark = execute.params.find("mark");
+  if (mark != nullptr && mark->is_string()) result.set("run", ledger_.run(*mark->if_string()));
+  if (random_.chance(1, 20)) return;  // one that never ends
   const bool slow = random_.chance(1, 10);
   const Duration takes = slow ? random_.between(milliseconds(500), milliseconds(9'000))
                               : random_.between(milliseconds(1), milliseconds(50));
-  compositor_.when_it_answers(takes, [this, driver = driver_, command] {
-    from_driver(driver, agent::driver_event::CommandFinished{command, Status::kDone, {}, msg::Value::map()});
+  compositor_.when_it_answers(takes, [this, driver = driver_, command, result] {
+    from_driver(driver, agent::driver_event::CommandFinished{command, Status::kDone, {}, result});
   });
 }
 

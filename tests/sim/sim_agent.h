@@ -12,6 +12,7 @@
 #include "common/base/random.h"
 #include "tests/sim/digest.h"
 #include "tests/sim/failures.h"
+#include "tests/sim/ledger.h"
 #include "tests/sim/link.h"
 #include "tests/sim/loop_model.h"
 #include "tests/sim/sim_compositor.h"
@@ -22,7 +23,7 @@ class SimAgent {
  public:
   // `config` must name a heartbeat interval.
   SimAgent(EventQueue& events, std::uint64_t seed, SimBroker& broker, Digest& digest, Failures& failures,
-           agent::AgentConfig config);
+           Ledger& ledger, agent::AgentConfig config);
   SimAgent(const SimAgent&) = delete;
   SimAgent& operator=(const SimAgent&) = delete;
 
@@ -67,6 +68,7 @@ class SimAgent {
   Random random_;
   Digest& digest_;
   Failures& failures_;
+  Ledger& ledger_;
   agent::AgentConfig config_;
   std::string id_;
   SimCompositor compositor_;

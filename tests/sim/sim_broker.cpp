@@ -16,19 +16,23 @@ const wire::RoutingId kAsker("asker");
 
 }  // namespace
 
-SimBroker::SimBroker(EventQueue& events, std::uint64_t seed, Digest& digest, Failures& failures,
+SimBroker::SimBroker(EventQueue& events, std::uint64_t seed, Digest& digest, Failures& failures, Ledger& ledger,
                      std::function<void(const wire::Frames&)> published)
     : events_(events),
       random_(seed),
       digest_(digest),
       failures_(failures),
+      ledger_(ledger),
       published_(std::move(published)),
       loop_(events, failures, kLatenessMin,
             {[this](Duration lateness) { turn(lateness); }, [this] { return core_->next_deadline(); }}) {}
 
 void SimBroker::start() {
   failures_.note("broker started");
-  core_ = std::make_unique<broker::BrokerCore>(broker::BrokerConfig{}, ++epoch_);
+  broker::BrokerConfig config;
+  config.idem_keep = Ledger::kIdemKeep;
+  config.job_keep = Ledger::kJobKeep;  // so that jobs are forgotten, too, and the tables stay small
+  core_ = std::make_unique<broker::BrokerCore>(std::move(config), ++epoch_);
   step(broker::input::CalendarSet{unix_ms_at_origin_});
   core_->load(events_.now(), stored_.state(), out_);
   apply_outputs();
@@ -62,6 +66,7 @@ void SimBroker::receive(const wire::RoutingId& id, wire::Frames frames) {
 void SimBroker::report_close_in_error(const wire::RoutingId& id) { push(broker::input::Disconnected{id}); }
 
 void SimBroker::set_calendar(std::int64_t unix_ms_at_origin) {
+  calendar_max_ = std::max(calendar_max_, calendar());
   unix_ms_at_origin_ = unix_ms_at_origin;
   push(broker::input::CalendarSet{unix_ms_at_origin});
 }
@@ -132,6 +137,8 @@ void SimBroker::commit(broker::StoreWrite write) {
       result = fail(Status::kStore, "the disk is full");
     } else {
       stored_.keep(write.record);
+      calendar_max_ = std::max(calendar_max_, calendar());
+      if (const auto* job = std::get_if<broker::JobRecord>(&write.record)) ledger_.stored(*job, calendar_max_);
     }
     push(broker::input::StoreDone{write.commit_id, std::move(result)});
   });

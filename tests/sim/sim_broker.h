@@ -12,6 +12,7 @@
 #include "common/base/random.h"
 #include "tests/sim/digest.h"
 #include "tests/sim/failures.h"
+#include "tests/sim/ledger.h"
 #include "tests/sim/link.h"
 #include "tests/sim/loop_model.h"
 #include "tests/support/kept_records.h"
@@ -21,7 +22,7 @@ namespace compositord::sim {
 class SimBroker {
  public:
   // `published` sees every message of the feed.
-  SimBroker(EventQueue& events, std::uint64_t seed, Digest& digest, Failures& failures,
+  SimBroker(EventQueue& events, std::uint64_t seed, Digest& digest, Failures& failures, Ledger& ledger,
             std::function<void(const wire::Frames&)> published);
   SimBroker(const SimBroker&) = delete;
   SimBroker& operator=(const SimBroker&) = delete;
@@ -48,6 +49,8 @@ class SimBroker {
   void check_every(std::uint64_t steps) noexcept { check_every_ = steps; }
   void check_now();
 
+  UnixMs calendar() const noexcept { return UnixMs{unix_ms_at_origin_ + events_.now().ns() / 1'000'000}; }
+
   // Asks at once, beside the network.
   msg::Value ask(const std::string& service, const std::string& method, msg::Value params);
 
@@ -62,6 +65,7 @@ class SimBroker {
   Random random_;
   Digest& digest_;
   Failures& failures_;
+  Ledger& ledger_;
   std::function<void(const wire::Frames&)> published_;
   std::vector<Link*> links_;
   LoopModel loop_;
@@ -77,6 +81,7 @@ class SimBroker {
   std::uint64_t check_every_ = 1;
   std::uint64_t steps_ = 0;
   std::int64_t unix_ms_at_origin_ = 1'700'000'000'000;
+  UnixMs calendar_max_;
   std::optional<wire::Frames> answer_;
 };
 

@@ -10,14 +10,15 @@
 #include "common/base/random.h"
 #include "common/msg/envelope.h"
 #include "tests/sim/failures.h"
+#include "tests/sim/ledger.h"
 #include "tests/sim/link.h"
 
 namespace compositord::sim {
 
 class SimClient {
  public:
-  SimClient(EventQueue& events, std::uint64_t seed, SimBroker& broker, Failures& failures, std::string name,
-            std::vector<std::string> compositors);
+  SimClient(EventQueue& events, std::uint64_t seed, SimBroker& broker, Failures& failures, Ledger& ledger,
+            std::string name, std::vector<std::string> compositors);
   SimClient(const SimClient&) = delete;
   SimClient& operator=(const SimClient&) = delete;
 
@@ -37,10 +38,19 @@ class SimClient {
     Instant asked_at;
     Duration deadline{};
     std::string what;
+    std::string mark{};                           // of a task in the ledger
+    bool queued = false;                          // it is a job
+    bool old = false;                             // asked in MDP 0.1, which has no PARTIALs
+    std::string pattern{};                        // of a group call: whom it selects
+    std::map<std::string, std::int64_t> parts{};  // statuses that came by PARTIALs
   };
   void next_call();
   void ask();
-  msg::Call make_call(std::string& service, Duration& deadline);
+  msg::Call make_call(std::string& service, Open& open);
+  msg::Call make_task(const Task& task, std::string& service, Open& open);
+  void make_group_call(msg::Call& call, Open& open);
+  void received_part(Open& open, const msg::Reply& reply);
+  void check_group(const Open& open, const msg::Reply& reply);
   void received(wire::Frames frames);
   void disconnected();
   void look_for_overdue();
@@ -48,7 +58,9 @@ class SimClient {
 
   EventQueue& events_;
   Random random_;
+  SimBroker& broker_;
   Failures& failures_;
+  Ledger& ledger_;
   std::string name_;
   std::vector<std::string> compositors_;
   Link link_;

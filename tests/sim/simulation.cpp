@@ -22,9 +22,10 @@ Simulation::Simulation(const SimulationConfig& config)
     : config_(config),
       random_(config.seed),
       failures_(events_),
+      ledger_(events_, failures_),
       promises_(events_, failures_),
       feed_(failures_, [this](const msg::Status& status) { on_status(status); }),
-      broker_(events_, random_.next(), digest_, failures_,
+      broker_(events_, random_.next(), digest_, failures_, ledger_,
               [this](const wire::Frames& frames) { feed_.published(frames); }) {
   broker_.check_every(config.agents <= 20 ? 1 : config.agents);
   std::vector<std::string> ids;
@@ -36,14 +37,15 @@ Simulation::Simulation(const SimulationConfig& config)
     agent.heartbeat_interval = config.heartbeats[i % config.heartbeats.size()];
     agent.health.probe_interval = config.probe_interval;
     agent.status_refresh = config.status_refresh;
-    watched.agent = std::make_unique<SimAgent>(events_, random_.next(), broker_, digest_, failures_, std::move(agent));
+    watched.agent =
+        std::make_unique<SimAgent>(events_, random_.next(), broker_, digest_, failures_, ledger_, std::move(agent));
     broker_.add_link(watched.agent->link());
     index_[ids.back()] = i;
     watched_.push_back(std::move(watched));
   }
   for (std::size_t i = 0; i < config.clients; ++i) {
-    clients_.push_back(
-        std::make_unique<SimClient>(events_, random_.next(), broker_, failures_, fmt::format("client{}", i), ids));
+    clients_.push_back(std::make_unique<SimClient>(events_, random_.next(), broker_, failures_, ledger_,
+                                                   fmt::format("client{}", i), ids));
     broker_.add_link(clients_.back()->link());
   }
 }
@@ -79,6 +81,7 @@ void Simulation::run() {
   });
   events_.run_until(end, failures_.any());
   if (failures_.any()) return;
+  check_jobs();
   for (auto& client : clients_) client->check_all_ended();
 }
 
@@ -138,6 +141,23 @@ void Simulation::check_nobody_was_lost() {
 
 void Simulation::check_truth() {
   for (Watched& watched : watched_) check_truth_of(watched);
+}
+
+// Every job that is on disk is told of as it is there, and none outlives its time to live without an end.
+void Simulation::check_jobs() {
+  for (const auto& [id, job] : ledger_.jobs()) {
+    const msg::Value told = broker_.ask("bus.job", "get", msg::Value::map({{"job", id}}));
+    const msg::Value* state = told.find("state");
+    const bool waits = job.state == broker::JobState::kWaiting || job.state == broker::JobState::kRunning;
+    // Its timer may have been armed by another calendar, and looks again each minute; then the last attempt's deadline.
+    const bool overdue = job.expires_at.ms + to_ms(seconds(75)) < broker_.calendar().ms;
+    if (waits && overdue) failures_.add(fmt::format("the job {} has no end", id));
+    if (state == nullptr) {
+      failures_.add(fmt::format("the job {} is on disk, and nobody knows of it", id));
+    } else if (!waits && *state->if_string() != msg::name_of(job.state)) {
+      failures_.add(fmt::format("the job {} is said to be {}", id, *state->if_string()));
+    }
+  }
 }
 
 void Simulation::check_truth_of(Watched& watched) {

@@ -12,6 +12,7 @@
 #include "tests/sim/digest.h"
 #include "tests/sim/failures.h"
 #include "tests/sim/feed_watch.h"
+#include "tests/sim/ledger.h"
 #include "tests/sim/promises.h"
 #include "tests/sim/sim_agent.h"
 #include "tests/sim/sim_broker.h"
@@ -44,6 +45,7 @@ class Simulation {
   std::uint64_t events() const noexcept { return events_.happened(); }
   std::uint64_t promises_kept() const noexcept { return promises_.kept(); }
   std::uint64_t alerts() const noexcept { return feed_.alerts(); }
+  const Ledger& ledger() const noexcept { return ledger_; }
   std::uint64_t stalls() const noexcept { return stalls_; }
   // How often the calls of all clients ended with each status; 0: with their connection.
   std::map<int, std::uint64_t> ends() const;
@@ -90,6 +92,7 @@ class Simulation {
   void check_online(const Watched& watched);
   void check_nobody_was_lost();
   void check_truth();
+  void check_jobs();
   void check_truth_of(Watched& watched);
 
   SimulationConfig config_;
@@ -97,6 +100,7 @@ class Simulation {
   EventQueue events_;
   Digest digest_;
   Failures failures_;
+  Ledger ledger_;
   Promises promises_;
   FeedWatch feed_;
   SimBroker broker_;

@@ -58,22 +58,30 @@ struct Sum {
   std::uint64_t events = 0;
   std::uint64_t promises = 0;
   std::uint64_t alerts = 0;
+  std::uint64_t repeated = 0;
+  std::uint64_t jobs = 0;
 
   void add(const Simulation& simulation) {
     for (const auto& entry : simulation.ends()) ends[entry.first] += entry.second;
     events += simulation.events();
     promises += simulation.promises_kept();
     alerts += simulation.alerts();
+    repeated += simulation.ledger().repeated();
+    jobs += simulation.ledger().jobs_ended();
   }
   void print() const {
-    std::string text = fmt::format("{} events, {} promises kept, {} alerts; calls ended:", events, promises, alerts);
+    std::string text =
+        fmt::format("{} events, {} promises kept, {} alerts, {} repeated calls, {} jobs; calls ended:", events,
+                    promises, alerts, repeated, jobs);
     for (const auto& entry : ends) text += fmt::format(" {}: {}", entry.first, entry.second);
     std::puts(text.c_str());
   }
   void expect_variety() const {
     EXPECT_GT(promises, 100U);
     EXPECT_GT(alerts, 100U);
-    for (const int status : {0, 200, 404, 410, 501, 503, 504}) {
+    EXPECT_GT(repeated, 100U);
+    EXPECT_GT(jobs, 100U);
+    for (const int status : {0, 200, 202, 207, 404, 410, 501, 503, 504}) {
       EXPECT_TRUE(ends.contains(status)) << "no call ended with " << status;
     }
   }
