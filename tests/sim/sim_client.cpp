@@ -129,7 +129,7 @@ void SimClient::ask() {
   ++last_id_;
   msg::Call call = make_call(service, open);
   call.encoding = random_.chance(1, 2) ? msg::Encoding::kMsgpack : msg::Encoding::kJson;
-  open.what = service + " " + call.header.method;
+  open.what = service + " " + call.header.method + (open.mark.empty() ? "" : " of " + open.mark);
   open.old = random_.chance(1, 4);
   const wire::Dialect dialect{open.old ? wire::MdpVersion::k01 : wire::MdpVersion::k02, open.old};
   open_[last_id_] = std::move(open);
