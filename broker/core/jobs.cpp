@@ -77,6 +77,10 @@ void Jobs::load(const std::vector<JobRecord>& records, Now now, Outputs& out) {
 
 void Jobs::submit(JobCaller caller, JobRequest request, Now now, Outputs& out) {
   if (Job* known = request.idem.empty() ? nullptr : jobs_.find_by_key(request.service, request.idem)) {
+    if (known->record.erased) {
+      const std::string text = "the job of this key is over and being forgotten, which is not yet on disk";
+      return refuse(caller, {Status::kStore, text}, out);
+    }
     if (known->callers.size() >= kCallersMax) {
       return refuse(caller, {Status::kLimit, "too many callers wait for this job to be kept"}, out);
     }
@@ -131,7 +135,7 @@ void Jobs::submitted(Job& job, const Result<void>& result, Now now, Outputs& out
     }
   }
   if (!first) return;
-  if (!result) return erase(job, out);
+  if (!result) return remove(job);
   job.stored = true;
   ++counters_.jobs_queued;
   enqueue(job, now, out);
@@ -154,7 +158,9 @@ bool Jobs::on_stored(std::uint64_t commit_id, const Result<void>& result, Now no
   if (job == nullptr) return true;
   // When the disk has refused it, memory is all that there is to tell of.
   if (job->end_commit == commit_id) job->end_commit = 0;
-  if (!job->stored) {
+  if (job->record.erased && result) {
+    remove(*job);
+  } else if (!job->stored) {
     submitted(*job, result, now, out);
   } else if (job->start_commit == commit_id) {
     job->start_commit = 0;
@@ -215,7 +221,7 @@ void Jobs::send(Job& job, Now now, Outputs& out) {
 
 void Jobs::on_outcome(Outcome&& outcome, Now now, Outputs& out) {
   Job* job = jobs_.find(outcome.key);
-  if (job == nullptr || !outcome.final) return;
+  if (job == nullptr || job->record.erased || !outcome.final) return;
   if (outcome.carried == Carried::kAnswered) return answered(*job, std::move(outcome.body), now, out);
   if (job->record.state != JobState::kRunning) return;
   if (outcome.carried == Carried::kNo || job->record.idempotent) return postpone(*job, now, out);
@@ -299,7 +305,8 @@ void Jobs::arm_end(Job& job, Now now) {
   timers_.cancel(job.end_timer);
   const std::int64_t at = has_ended(job) ? job.record.ended_at.ms + to_ms(config_.job_keep) : job.record.expires_at.ms;
   // The calendar may have jumped: never in the past, and not so far away that nobody looks again.
-  const std::int64_t in = std::clamp<std::int64_t>(at - now.calendar.ms, 1, to_ms(std::chrono::hours(24)));
+  const std::int64_t in_max = to_ms(std::chrono::hours(24));
+  const std::int64_t in = job.record.erased ? in_max : std::clamp<std::int64_t>(at - now.calendar.ms, 1, in_max);
   job.end_timer = timers_.arm(now.instant + std::chrono::milliseconds(in), TimerKind::kJobEnd, job.number);
 }
 
@@ -312,9 +319,10 @@ void Jobs::on_timer(const Timer& timer, Now now, Outputs& out) {
     return try_start(std::string(job->record.service), now, out);
   }
   job->end_timer = 0;
+  if (job->record.erased) return arm_end(*job, now);
   const bool ended = has_ended(*job);
   const std::int64_t at = ended ? job->record.ended_at.ms + to_ms(config_.job_keep) : job->record.expires_at.ms;
-  if (ended && at <= now.calendar.ms) return erase(*job, out);
+  if (ended && at <= now.calendar.ms) return erase(*job, now, out);
   if (job->record.state == JobState::kWaiting && job->stored && at <= now.calendar.ms) {
     ++counters_.jobs_expired;
     return end(*job, JobState::kDone, Status::kDeadline, std::string(expired_text(job->record)), {}, now, out);
@@ -329,14 +337,14 @@ const Job* Jobs::find(const std::string& id) const {
   const auto it = jobs_.ids().find(id);
   if (it == jobs_.ids().end()) return nullptr;
   const Job* job = jobs_.find(it->second);
-  return job->stored ? job : nullptr;
+  return job->stored && !job->record.erased ? job : nullptr;
 }
 
 std::vector<const Job*> Jobs::page(const std::string& after, std::size_t count, const Filter& filter) const {
   std::vector<const Job*> page;
   for (auto it = jobs_.ids().upper_bound(after); it != jobs_.ids().end() && page.size() < count; ++it) {
     const Job* job = jobs_.find(it->second);
-    if (!job->stored) continue;
+    if (!job->stored || job->record.erased) continue;
     if (!filter.service.empty() && job->record.service != filter.service) continue;
     if (filter.state && job->told_state() != *filter.state) continue;
     page.push_back(job);
@@ -356,22 +364,28 @@ Result<std::uint64_t> Jobs::cancel(const std::string& id, Now now, Outputs& out)
   return journal(job, out);
 }
 
-bool Jobs::forget(const std::string& id, Outputs& out) {
+bool Jobs::forget(const std::string& id, Now now, Outputs& out) {
   const Job* found = find(id);
   if (found == nullptr || !has_ended(*found) || found->end_commit != 0) return false;
-  erase(*jobs_.find(id), out);
+  erase(*jobs_.find(id), now, out);
   return true;
 }
 
-void Jobs::erase(Job& job, Outputs& out) {
+void Jobs::erase(Job& job, Now now, Outputs& out) {
+  timers_.cancel(job.retry_timer);
+  job.record.body.clear();
+  job.record.result.clear();
+  job.record.erased = true;
+  jobs_.account(job);
+  arm_end(job, now);
+  journal(job, out);
+}
+
+void Jobs::remove(Job& job) {
   timers_.cancel(job.end_timer);
   timers_.cancel(job.retry_timer);
   const std::string service = job.record.service;
   leave_queue(job);
-  job.record.body.clear();
-  job.record.result.clear();
-  job.record.erased = true;
-  if (job.stored) out.store_writes.push_back(StoreWrite{commit_ids_.next(), job.record});
   jobs_.remove(job);
   jobs_.close_queue_if_empty(service);
 }

@@ -57,7 +57,7 @@ class Jobs {
   // Returns the commit to wait for. Errors: kNotFound, kConflict when it runs or has ended.
   Result<std::uint64_t> cancel(const std::string& id, Now now, Outputs& out);
   // Forgets a job that has ended. False: there is none, or it has not.
-  bool forget(const std::string& id, Outputs& out);
+  bool forget(const std::string& id, Now now, Outputs& out);
 
   std::size_t size() const noexcept { return jobs_.size(); }
   std::size_t bytes() const noexcept { return jobs_.bytes(); }
@@ -75,7 +75,9 @@ class Jobs {
   void answered(Job& job, wire::Frames&& body, Now now, Outputs& out);
   void leave_queue(Job& job);
   void arm_end(Job& job, Now now);
-  void erase(Job& job, Outputs& out);
+  // Nobody is told of the job any more. It keeps its key until the disk has forgotten it: a restart would bring it back.
+  void erase(Job& job, Now now, Outputs& out);
+  void remove(Job& job);
   void submitted(Job& job, const Result<void>& result, Now now, Outputs& out);
   void refuse(const JobCaller& caller, const Error& error, Outputs& out);
 

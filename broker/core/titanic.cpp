@@ -48,7 +48,7 @@ void answer_titanic(const Client& client, wire::Frames&& body, const BrokerConfi
   if (client.service == "titanic.reply") return reply(client, jobs.find(id), counters, out);
   if (client.service != "titanic.close" || id.empty()) return send_body(client, true, {"400"}, counters, out);
   const Job* job = jobs.find(id);
-  const bool kept = job != nullptr && job->record.plain && !jobs.forget(id, out);
+  const bool kept = job != nullptr && job->record.plain && !jobs.forget(id, now, out);
   send_body(client, true, {kept ? "300" : "200"}, counters, out);
 }
 
