@@ -1,18 +1,16 @@
-// compositord: the broker daemon. Wiring only: options, configuration, store, sockets, loop.
+// compositord: the broker daemon. Wiring only: store, sockets, loop.
 
-#include <filesystem>
+#include <memory>
 #include <string>
-#include <string_view>
-#include <vector>
+#include <utility>
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
-#include "broker/config/config.h"
-#include "broker/config/endpoint.h"
 #include "broker/core/broker_core.h"
 #include "broker/io/broker_loop.h"
 #include "broker/io/bus_sockets.h"
+#include "broker/options.h"
 #include "broker/store/sqlite_store.h"
 #include "broker/store/store_thread.h"
 #include "broker/trace/trace_writer.h"
@@ -22,63 +20,6 @@
 
 namespace compositord::broker {
 namespace {
-
-struct Options {
-  std::string config_file;
-  bool check_config = false;
-  std::vector<std::string> bus;
-  std::vector<std::string> feed;
-  std::string state_dir;
-  std::string log_level;
-  std::string trace_file;
-};
-
-void declare(CLI::App& app, Options& options) {
-  app.set_version_flag("--version", std::string("compositord ") + COMPOSITORD_VERSION);
-  app.add_option("--config", options.config_file, "Read this configuration file (YAML; every key is optional)")
-      ->type_name("FILE");
-  app.add_flag("--check-config", options.check_config, "Print the configuration that would be used, and exit");
-  app.add_option("--bus", options.bus, "Bind the bus here; may be given several times")->type_name("ENDPOINT");
-  app.add_option("--feed", options.feed, "Bind the feed here; may be given several times")->type_name("ENDPOINT");
-  app.add_option("--state-dir", options.state_dir, "Keep the store in this directory")->type_name("DIR");
-  app.add_option("--log-level", options.log_level, "debug, info, warning or error")
-      ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
-      ->type_name("LEVEL");
-  app.add_option("--trace", options.trace_file, "Record here all that happens to the broker, for trace_replay")
-      ->type_name("FILE");
-  app.footer(
-      "Without options it listens on tcp://127.0.0.1:7755 (bus) and tcp://127.0.0.1:7756 (feed) and on ipc sockets in "
-      "the\n"
-      "runtime directory. On standard output it prints the endpoints it has bound, then \"ready\". See "
-      "compositord(8).");
-}
-
-// The configuration: defaults, then the file, then the command line.
-Result<Config> configure(const Options& options) {
-  Environment environment = current_environment();
-  if (!options.bus.empty() && !options.feed.empty()) {
-    // Nobody asks for the default sockets: a runtime directory that can't hold them is no reason not to start.
-    environment.runtime_directory.clear();
-    environment.xdg_runtime_dir.clear();
-  }
-  Result<Config> config =
-      options.config_file.empty() ? default_config(environment) : load_config(options.config_file, environment);
-  if (!config) return config;
-  for (const std::vector<std::string>* endpoints : {&options.bus, &options.feed}) {
-    for (const std::string& endpoint : *endpoints) {
-      const std::string fault = endpoint_fault(endpoint);
-      if (!fault.empty()) return fail(Status::kMalformed, fmt::format("endpoint {}: {}", endpoint, fault));
-    }
-  }
-  if (!options.bus.empty()) config->bus = options.bus;
-  if (!options.feed.empty()) config->feed = options.feed;
-  if (!options.state_dir.empty()) config->state_dir = options.state_dir;
-  if (!options.log_level.empty()) config->log_level = options.log_level;
-  if (config->state_dir.empty()) {
-    return fail(Status::kMalformed, "there is no place for the store: give --state-dir DIR, or set HOME");
-  }
-  return config;
-}
 
 Result<void> bind_all(Config& config, BusSockets& sockets) {
   for (const std::string& endpoint : config.bus) {
