@@ -30,7 +30,7 @@ struct Job {
   std::vector<JobCaller> callers;
   bool stored = false;
   std::uint64_t start_commit = 0;  // it is to be sent as soon as the disk knows that it runs
-  std::uint64_t end_commit = 0;    // until the disk knows how it ended, it is told as running
+  std::uint64_t end_commit = 0;    // until the disk knows how it ended, it is told as running; or that it is erased
   bool unsaved = false;            // the disk refused its last change: to be tried again
   TimerId end_timer = 0;
   TimerId retry_timer = 0;

@@ -11,7 +11,7 @@ namespace compositord::broker {
 
 namespace {
 
-constexpr std::size_t kCallersMax = 64;  // of one job that is not yet on disk
+constexpr std::size_t kCallersMax = 64;  // that wait for the disk to know one job, or not to know it any more
 constexpr Duration kRetryMin = std::chrono::seconds(1);
 constexpr Duration kRetryMax = std::chrono::seconds(60);
 
@@ -156,9 +156,11 @@ bool Jobs::on_stored(std::uint64_t commit_id, const Result<void>& result, Now no
   Job* job = jobs_.find(it->second);
   commits_.erase(it);
   if (job == nullptr) return true;
+  const bool is_end = job->end_commit == commit_id;
   // When the disk has refused it, memory is all that there is to tell of.
-  if (job->end_commit == commit_id) job->end_commit = 0;
-  if (job->record.erased && result) {
+  if (is_end) job->end_commit = 0;
+  if (is_end && job->record.erased) erased(*job, result, out);
+  if (is_end && job->record.erased && result) {
     remove(*job);
   } else if (!job->stored) {
     submitted(*job, result, now, out);
@@ -315,7 +317,10 @@ void Jobs::on_timer(const Timer& timer, Now now, Outputs& out) {
   CHECK(job != nullptr);
   if (timer.kind == TimerKind::kJobRetry) {
     job->retry_timer = 0;
-    if (std::exchange(job->unsaved, false)) journal(*job, out);
+    if (std::exchange(job->unsaved, false)) {
+      const std::uint64_t commit = journal(*job, out);
+      if (job->record.erased) job->end_commit = commit;
+    }
     return try_start(std::string(job->record.service), now, out);
   }
   job->end_timer = 0;
@@ -364,21 +369,40 @@ Result<std::uint64_t> Jobs::cancel(const std::string& id, Now now, Outputs& out)
   return journal(job, out);
 }
 
-bool Jobs::forget(const std::string& id, Now now, Outputs& out) {
-  const Job* found = find(id);
-  if (found == nullptr || !has_ended(*found) || found->end_commit != 0) return false;
-  erase(*jobs_.find(id), now, out);
-  return true;
+void Jobs::close(JobCaller caller, const std::string& id, Now now, Outputs& out) {
+  Job* job = jobs_.find(id);
+  if (job == nullptr || !job->stored || !job->record.plain) {
+    return send_body(caller.client, true, {"200"}, counters_, out);
+  }
+  const bool end_is_stored = has_ended(*job) && job->end_commit == 0;
+  if (!end_is_stored && !job->record.erased) return send_body(caller.client, true, {"300"}, counters_, out);
+  if (job->callers.size() >= kCallersMax) {
+    return refuse(caller, {Status::kLimit, "too many callers wait for this job to be forgotten"}, out);
+  }
+  job->callers.push_back(std::move(caller));
+  if (end_is_stored) erase(*job, now, out);  // also again, when the disk has refused it
 }
 
 void Jobs::erase(Job& job, Now now, Outputs& out) {
   timers_.cancel(job.retry_timer);
+  job.unsaved = false;
   job.record.body.clear();
   job.record.result.clear();
   job.record.erased = true;
   jobs_.account(job);
   arm_end(job, now);
-  journal(job, out);
+  job.end_commit = journal(job, out);
+}
+
+void Jobs::erased(Job& job, const Result<void>& result, Outputs& out) {
+  for (const JobCaller& caller : std::exchange(job.callers, {})) {
+    if (!result) {
+      const Error error{Status::kStore, "it is not yet forgotten on disk: " + result.error().text};
+      refuse(caller, error, out);
+    } else {
+      send_body(caller.client, true, {"200"}, counters_, out);
+    }
+  }
 }
 
 void Jobs::remove(Job& job) {

@@ -56,8 +56,9 @@ class Jobs {
   std::vector<const Job*> page(const std::string& after, std::size_t count, const Filter& filter) const;
   // Returns the commit to wait for. Errors: kNotFound, kConflict when it runs or has ended.
   Result<std::uint64_t> cancel(const std::string& id, Now now, Outputs& out);
-  // Forgets a job that has ended. False: there is none, or it has not.
-  bool forget(const std::string& id, Now now, Outputs& out);
+  // Forgets a plain job that has ended, and answers the caller when the disk has forgotten it. At once: "200" when there is
+  // none, "300" when it has not ended.
+  void close(JobCaller caller, const std::string& id, Now now, Outputs& out);
 
   std::size_t size() const noexcept { return jobs_.size(); }
   std::size_t bytes() const noexcept { return jobs_.bytes(); }
@@ -77,6 +78,7 @@ class Jobs {
   void arm_end(Job& job, Now now);
   // Nobody is told of the job any more. It keeps its key until the disk has forgotten it: a restart would bring it back.
   void erase(Job& job, Now now, Outputs& out);
+  void erased(Job& job, const Result<void>& result, Outputs& out);
   void remove(Job& job);
   void submitted(Job& job, const Result<void>& result, Now now, Outputs& out);
   void refuse(const JobCaller& caller, const Error& error, Outputs& out);

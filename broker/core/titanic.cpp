@@ -47,9 +47,7 @@ void answer_titanic(const Client& client, wire::Frames&& body, const BrokerConfi
   const std::string id = body.size() == 1 ? body.front() : std::string();
   if (client.service == "titanic.reply") return reply(client, jobs.find(id), counters, out);
   if (client.service != "titanic.close" || id.empty()) return send_body(client, true, {"400"}, counters, out);
-  const Job* job = jobs.find(id);
-  const bool kept = job != nullptr && job->record.plain && !jobs.forget(id, now, out);
-  send_body(client, true, {kept ? "300" : "200"}, counters, out);
+  jobs.close(JobCaller{client, std::nullopt}, id, now, out);
 }
 
 }  // namespace compositord::broker
