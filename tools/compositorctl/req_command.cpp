@@ -39,7 +39,7 @@ Outcome<ExitCode> run_req(Session& session) {
   call.encoding = msg::Encoding::kJson;
   call.id = wanted->id;
   call.deadline = options.deadline ? options.deadline : wanted->deadline;
-  call.idem = wanted->idem;
+  if (wanted->idem) call.idem.emplace(*wanted->idem);
   call.queue = wanted->queue;
   call.ttl = wanted->ttl;
   call.idempotent = wanted->idempotent;

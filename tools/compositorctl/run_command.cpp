@@ -121,7 +121,7 @@ Outcome<ExitCode> run_run(Session& session) {
   }
   CallOptions call;
   call.deadline = options.deadline.value_or(options.timeout);
-  call.idem = options.idem;
+  if (options.idem) call.idem.emplace(*options.idem);
   call.queue = options.queue;
   call.ttl = options.ttl;
   call.idempotent = options.idempotent;
