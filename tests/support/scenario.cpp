@@ -265,6 +265,8 @@ void Scenario::configure(const Words& words) {
     const auto entry = entry_of(words[i]);
     if (entry.first == "agent_credit") {
       config_.agent_credit = std::stoi(entry.second);
+    } else if (entry.first == "job_keep_ms") {
+      config_.job_keep = std::chrono::milliseconds(std::stoll(entry.second));
     } else if (const auto limit = limits.find(entry.first); limit != limits.end()) {
       *limit->second = std::stoull(entry.second);
     } else {
