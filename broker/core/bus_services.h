@@ -1,6 +1,6 @@
 #pragma once
-// The bus's own services: bus.agent (agent_service.cpp), bus.worker (worker_service.cpp), bus.job (job_service.cpp) and the questions anybody may ask
-// (query_services.cpp).
+// The bus's own services: bus.agent (agent_service.cpp), bus.worker (worker_service.cpp), bus.job (job_service.cpp) and the
+// questions anybody may ask (query_services.cpp).
 // Source: schemas/PROTOCOL.md "The bus's own services".
 
 #include <optional>

@@ -20,17 +20,6 @@ constexpr std::string_view kNotKept =
 
 std::string key_of(const std::string& service, const std::string& idem) { return service + '\0' + idem; }
 
-// Of method and parameters: the rest of a header may differ from one repetition to the next.
-std::string digest_of(const wire::Frames& body) {
-  const Result<msg::Call> call = msg::parse_call(body);
-  if (!call) return {};  // the worker will say what is wrong with it, to every caller the same
-  msg::Value all = msg::Value::map({{"method", call->header.method}, {"params", call->params}});
-  msg::Value attachments = msg::Value::array();
-  for (const wire::Frame& frame : call->attachments) attachments.push(msg::Binary{frame});
-  all.set("attachments", std::move(attachments));
-  return msg::content_hash(all);
-}
-
 // A worker's answer as another caller wants it: with its own id, in its own encoding.
 wire::Frames readdressed(const wire::Frames& body, const CallMark& call) {
   Result<msg::Reply> reply = msg::looks_like_call(body) ? msg::parse_reply(body) : fail(Status::kMalformed, {});
@@ -41,6 +30,16 @@ wire::Frames readdressed(const wire::Frames& body, const CallMark& call) {
 }
 
 }  // namespace
+
+std::string digest_of(const wire::Frames& body) {
+  const Result<msg::Call> call = msg::parse_call(body);
+  if (!call) return {};  // the worker will say what is wrong with it, to every caller the same
+  msg::Value all = msg::Value::map({{"method", call->header.method}, {"params", call->params}});
+  msg::Value attachments = msg::Value::array();
+  for (const wire::Frame& frame : call->attachments) attachments.push(msg::Binary{frame});
+  all.set("attachments", std::move(attachments));
+  return msg::content_hash(all);
+}
 
 std::optional<std::uint64_t> IdempotentCalls::admit(const Client& client, const CallMark& call, const std::string& idem,
                                                     const wire::Frames& body, Outputs& out) {

@@ -73,4 +73,7 @@ class IdempotentCalls {
   std::uint64_t last_number_ = 0;
 };
 
+// Of a call's method, parameters and attachments: the rest of a header may differ from one repetition to the next.
+std::string digest_of(const wire::Frames& body);
+
 }  // namespace compositord::broker

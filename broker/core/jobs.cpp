@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "broker/core/idempotent_calls.h"
 #include "common/base/check.h"
 
 namespace compositord::broker {
@@ -80,6 +81,10 @@ void Jobs::submit(JobCaller caller, JobRequest request, Now now, Outputs& out) {
     if (known->record.erased) {
       const std::string text = "the job of this key is over and being forgotten, which is not yet on disk";
       return refuse(caller, {Status::kStore, text}, out);
+    }
+    if (digest_of(known->record.body) != digest_of(request.body)) {
+      const std::string text = "this idem key was used for a job with another method or other parameters";
+      return refuse(caller, {Status::kConflict, text}, out);
     }
     if (known->callers.size() >= kCallersMax) {
       return refuse(caller, {Status::kLimit, "too many callers wait for this job to be kept"}, out);

@@ -23,6 +23,7 @@ broker::BrokerConfig small_config() {
   limits.open_requests_max = 8;
   limits.queued_requests_per_service_max = 3;
   limits.queued_bytes_per_service_max = 600;
+  limits.queued_bytes_per_client_max = 800;
   limits.queued_bytes_max = 1'000;
   limits.services_max = 4;
   limits.workers_max = 3;
