@@ -44,6 +44,7 @@ void BrokerLoop::run(BrokerCore& core, const StoredState& stored) {
   set_calendar(core, start);
   load(core, start, stored);
   apply_outputs();
+  sockets_.read_monitor();  // a socket's descriptor tells nothing before it was found empty once
   while (!stopping_) turn(core, core.next_deadline());
   if (trace_ != nullptr) trace_->finish();
   look_after_trace();
@@ -72,9 +73,10 @@ void BrokerLoop::turn(BrokerCore& core, Instant planned) {
   if (lateness > kLatenessMin) step(core, now, input::Stalled{lateness});
   last_turn_ = now;
   for (input::SendFailed& failed : std::exchange(failed_sends_, {})) step(core, now, std::move(failed));
-  if (ready.monitor) take_disconnected(core, now);
+  if (ready.monitor) sockets_.read_monitor();
+  take_disconnected(core, now);
   take_messages(core, now);
-  if (ready.feed) take_feed(core, now);
+  if (ready.feed || feed_undrained_) take_feed(core, now);
   if (ready.store) take_store(core, now);
   step(core, now, input::Tick{busy_, std::max(lateness, Duration{})});
   apply_outputs();
@@ -84,18 +86,18 @@ void BrokerLoop::turn(BrokerCore& core, Instant planned) {
 }
 
 BrokerLoop::Ready BrokerLoop::wait(Instant planned) {
-  // Asking costs some system calls, and turns are what a busy broker does most. Where messages were, more of them are likely:
-  // they are tried for without asking, a few times.
-  if (turns_with_messages_ > 0 && turns_with_messages_ < kTurnsWithoutPollMax && failed_sends_.empty()) return {};
+  // Asking costs system calls, and turns are what a busy broker does most. Where messages were, more of them are likely; and a
+  // send may have taken from libzmq the sign that one came. They are tried for without asking, a few times.
+  const bool work_left = undrained_ || feed_undrained_ || sockets_.has_disconnected() || !failed_sends_.empty();
+  if (work_left && ++turns_without_poll_ < kTurnsWithoutPollMax) return {};
+  turns_without_poll_ = 0;
   poller_.clear();
-  poller_.add_socket(sockets_.bus().handle());
-  const std::size_t feed = poller_.add_socket(sockets_.feed().handle());
-  const std::size_t monitor = poller_.add_socket(sockets_.monitor_handle());
+  poller_.add_drained(sockets_.bus().handle());
+  const std::size_t feed = poller_.add_drained(sockets_.feed().handle());
+  const std::size_t monitor = poller_.add_drained(sockets_.monitor_handle());
   const std::size_t store = poller_.add_fd(store_.event_fd(), POLLIN);
   const std::size_t signal = poller_.add_fd(signal_fd_, POLLIN);
-  const bool work_left = turns_with_messages_ > 0 || !failed_sends_.empty();
   poller_.wait(work_left ? Duration{} : planned - monotonic_now());
-  turns_with_messages_ = 0;
   return {poller_.ready(feed), poller_.ready(monitor), poller_.ready(store), poller_.ready(signal)};
 }
 
@@ -108,10 +110,14 @@ void BrokerLoop::take_disconnected(BrokerCore& core, Instant now) {
 void BrokerLoop::take_messages(BrokerCore& core, Instant now) {
   std::size_t bytes = 0;
   int taken = 0;
+  undrained_ = true;
   for (; taken < kMessagesPerTurnMax && bytes < kBytesPerTurnMax; ++taken) {
     if (taken % kMessagesPerFlush == 0) apply_outputs();
     net::Received received = sockets_.receive();
-    if (received.outcome == net::ReceiveOutcome::kNothing) break;
+    if (received.outcome == net::ReceiveOutcome::kNothing) {
+      undrained_ = false;
+      break;
+    }
     if (received.outcome == net::ReceiveOutcome::kTooLarge) {
       step(core, now, input::TooLarge{std::move(received.peer)});
       continue;
@@ -119,13 +125,13 @@ void BrokerLoop::take_messages(BrokerCore& core, Instant now) {
     bytes += wire::total_bytes(received.frames);
     step(core, now, input::Received{std::move(received.peer), std::move(received.frames)});
   }
-  turns_with_messages_ = taken > 0 ? turns_with_messages_ + 1 : 0;
 }
 
 void BrokerLoop::take_feed(BrokerCore& core, Instant now) {
   for (int i = 0; i < kFeedMessagesPerTurnMax; ++i) {
     net::Received received = sockets_.feed().receive();
-    if (received.outcome == net::ReceiveOutcome::kNothing) return;
+    feed_undrained_ = received.outcome != net::ReceiveOutcome::kNothing;
+    if (!feed_undrained_) return;
     // One that was too large has lost its frames: it is counted as what it is, no subscription.
     step(core, now, input::FeedReceived{std::move(received.frames)});
   }
@@ -146,11 +152,13 @@ void BrokerLoop::set_calendar(BrokerCore& core, Instant now) {
 
 void BrokerLoop::apply_outputs() {
   for (StoreWrite& write : outputs_.store_writes) store_.submit(std::move(write));
+  undrained_ |= !outputs_.sends.empty();
   for (Send& send : outputs_.sends) {
     const net::SendOutcome outcome = sockets_.bus().send(send.peer, std::move(send.frames));
     if (outcome == net::SendOutcome::kSent) continue;
     failed_sends_.push_back(input::SendFailed{std::move(send.peer), error_of(outcome), send.request});
   }
+  feed_undrained_ |= !outputs_.publishes.empty();
   for (wire::Frames& frames : outputs_.publishes) sockets_.feed().publish(std::move(frames));
   for (const LogEvent& event : outputs_.log) logger_.write(event);
   outputs_.clear();

@@ -59,8 +59,10 @@ class BrokerLoop {
   std::vector<input::SendFailed> failed_sends_;  // of the last turn: inputs of the next one
   Instant last_turn_;
   std::int64_t unix_ms_at_origin_ = 0;
-  Duration busy_{};              // what the last turn took
-  int turns_with_messages_ = 0;  // one after the other, since the poller was asked
+  Duration busy_{};             // what the last turn took
+  bool undrained_ = true;       // the bus may have messages that its descriptor does not tell of any more
+  bool feed_undrained_ = true;  // the same for subscriptions
+  int turns_without_poll_ = 0;  // one after the other
   bool stopping_ = false;
 };
 

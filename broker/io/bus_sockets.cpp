@@ -41,21 +41,22 @@ Result<std::string> BusSockets::bind_feed(const std::string& endpoint) { return 
 net::Received BusSockets::receive() {
   net::Received received = bus_.receive();
   if (received.outcome != net::ReceiveOutcome::kNothing && received.connection >= 0) {
-    wire::RoutingId& peer = peer_of_connection_[received.connection];
-    if (peer != received.peer) peer = received.peer;
+    const auto it = peer_of_connection_.find(received.connection);
+    if (it != peer_of_connection_.end() && it->second == received.peer) return received;
+    // libzmq gives a descriptor to a new connection: what it told of the one before must be read first.
+    read_monitor();
+    peer_of_connection_[received.connection] = received.peer;
   }
   return received;
 }
 
-std::vector<wire::RoutingId> BusSockets::take_disconnected() {
-  std::vector<wire::RoutingId> gone;
+void BusSockets::read_monitor() {
   while (const auto event = monitor_.receive()) {
     const auto it = peer_of_connection_.find(event->connection);
     if (it == peer_of_connection_.end()) continue;
-    if (event->change == net::ConnectionChange::kDisconnected) gone.push_back(it->second);
+    if (event->change == net::ConnectionChange::kDisconnected) disconnected_.push_back(std::move(it->second));
     peer_of_connection_.erase(it);  // also when a new connection got the descriptor
   }
-  return gone;
 }
 
 }  // namespace compositord::broker

@@ -4,6 +4,7 @@
 #include <functional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "common/base/result.h"
@@ -26,15 +27,18 @@ class BusSockets {
 
   // The next message of the bus. Remembers on which connection its peer speaks.
   net::Received receive();
-  // The peers whose connections have closed since the last call. To be called before receive() in each turn of the loop: a
-  // descriptor may have been given to a new connection meanwhile, whose messages must not be taken for the old one's.
-  std::vector<wire::RoutingId> take_disconnected();
+  // Reads what the monitor has: to be called when its descriptor is ready, and once at first.
+  void read_monitor();
+  // The peers whose connections have closed since the last call.
+  std::vector<wire::RoutingId> take_disconnected() { return std::exchange(disconnected_, {}); }
+  bool has_disconnected() const noexcept { return !disconnected_.empty(); }
 
  private:
   net::Router bus_;
   net::XPub feed_;
   net::ConnectionMonitor monitor_;
   std::unordered_map<int, wire::RoutingId> peer_of_connection_;
+  std::vector<wire::RoutingId> disconnected_;
 };
 
 }  // namespace compositord::broker

@@ -3,50 +3,58 @@
 #include <zmq.h>
 
 #include <algorithm>
-#include <vector>
+
+#include "common/base/check.h"
 
 namespace compositord::net {
 
-struct Poller::Impl {
-  std::vector<zmq_pollitem_t> items;
-};
+namespace {
 
-Poller::Poller() : impl_(std::make_unique<Impl>()) {}
-Poller::~Poller() = default;
+bool has_message(void* socket) {
+  int events = 0;
+  std::size_t size = sizeof(events);
+  return zmq_getsockopt(socket, ZMQ_EVENTS, &events, &size) == 0 && (events & ZMQ_POLLIN) != 0;
+}
 
-void Poller::clear() { impl_->items.clear(); }
+}  // namespace
+
+void Poller::clear() {
+  fds_.clear();
+  sockets_.clear();
+}
 
 std::size_t Poller::add_socket(void* socket) {
-  impl_->items.push_back(zmq_pollitem_t{socket, -1, ZMQ_POLLIN, 0});
-  return impl_->items.size() - 1;
+  sockets_.push_back(Socket{socket, fds_.size()});
+  return add_drained(socket);
+}
+
+std::size_t Poller::add_drained(void* socket) {
+  int fd = -1;
+  std::size_t size = sizeof(fd);
+  CHECK(zmq_getsockopt(socket, ZMQ_FD, &fd, &size) == 0);
+  return add_fd(fd, POLLIN);
 }
 
 std::size_t Poller::add_fd(int fd, short events) {
-  short wanted = 0;
-  if ((events & POLLIN) != 0) wanted |= ZMQ_POLLIN;
-  if ((events & POLLOUT) != 0) wanted |= ZMQ_POLLOUT;
-  if ((events & POLLPRI) != 0) wanted |= ZMQ_POLLPRI;
-  impl_->items.push_back(zmq_pollitem_t{nullptr, fd, wanted, 0});
-  return impl_->items.size() - 1;
+  fds_.push_back(pollfd{fd, events, 0});
+  return fds_.size() - 1;
 }
 
 void Poller::wait(Duration timeout) {
   constexpr std::int64_t kTimeoutMsMax = 3'600'000;  // the caller computes its deadline anew at each turn anyway
-  const std::int64_t ms = (timeout.count() + 999'999) / 1'000'000;
-  for (zmq_pollitem_t& item : impl_->items) item.revents = 0;
-  zmq_poll(impl_->items.data(), static_cast<int>(impl_->items.size()),
-           static_cast<long>(std::clamp<std::int64_t>(ms, 0, kTimeoutMsMax)));
-}
-
-bool Poller::ready(std::size_t index) const { return impl_->items[index].revents != 0; }
-
-short Poller::events(std::size_t index) const {
-  const short got = impl_->items[index].revents;
-  short events = 0;
-  if ((got & ZMQ_POLLIN) != 0) events |= POLLIN;
-  if ((got & ZMQ_POLLOUT) != 0) events |= POLLOUT;
-  if ((got & ZMQ_POLLERR) != 0) events |= POLLERR;
-  return events;
+  std::int64_t ms = std::clamp<std::int64_t>((timeout.count() + 999'999) / 1'000'000, 0, kTimeoutMsMax);
+  // A socket's descriptor tells only of what is new (zmq_getsockopt(3), ZMQ_FD): what came before is found by asking it.
+  for (Socket& socket : sockets_) {
+    socket.waiting = has_message(socket.handle);
+    if (socket.waiting) ms = 0;
+  }
+  if (poll(fds_.data(), fds_.size(), static_cast<int>(ms)) < 0) {
+    for (pollfd& fd : fds_) fd.revents = 0;
+  }
+  for (const Socket& socket : sockets_) {
+    short& revents = fds_[socket.index].revents;
+    revents = socket.waiting || (revents != 0 && has_message(socket.handle)) ? POLLIN : short{0};
+  }
 }
 
 }  // namespace compositord::net

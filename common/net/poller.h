@@ -4,7 +4,7 @@
 #include <poll.h>
 
 #include <cstddef>
-#include <memory>
+#include <vector>
 
 #include "common/base/instant.h"
 
@@ -12,24 +12,26 @@ namespace compositord::net {
 
 class Poller {
  public:
-  Poller();
-  ~Poller();
-  Poller(const Poller&) = delete;
-  Poller& operator=(const Poller&) = delete;
-
   void clear();
   // Each returns the index to ask ready() with. `socket` is a wrapper's handle().
   std::size_t add_socket(void* socket);
+  // A socket that was received from until nothing was there, after the last send on it: what it has, its descriptor will
+  // tell. Saves looking into the socket, which is a system call each time. ready() may be true for nothing.
+  std::size_t add_drained(void* socket);
   std::size_t add_fd(int fd, short events);
   // Waits at most `timeout` (rounded up to milliseconds; negative: not at all), at least one item ready or not.
   // A signal ends the wait early.
   void wait(Duration timeout);
-  bool ready(std::size_t index) const;
-  short events(std::size_t index) const;  // of a descriptor: poll(2)'s revents, without POLLHUP
+  bool ready(std::size_t index) const { return fds_[index].revents != 0; }
 
  private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
+  struct Socket {
+    void* handle;
+    std::size_t index;
+    bool waiting = false;  // a message was there before anything was waited for
+  };
+  std::vector<pollfd> fds_;  // for a socket the descriptor that libzmq signals with
+  std::vector<Socket> sockets_;
 };
 
 }  // namespace compositord::net

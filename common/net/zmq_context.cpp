@@ -18,6 +18,11 @@ ZmqContext::ZmqContext() : handle_(zmq_ctx_new()) {
   }
   constexpr int kSocketsMax = 65'535;  // libzmq's own ceiling (ZMQ_SOCKET_LIMIT)
   zmq_ctx_set(handle_, ZMQ_MAX_SOCKETS, kSocketsMax);
+  // Messages of their own size, instead of ones that hold on to the 8 KiB their connection has read: what waits in a queue
+  // is as large as it is counted, and an idle connection costs 4 KiB less (tests/bench). zmq.h shows the option's name only
+  // to users of drafts, but every libzmq since 4.3 has it; where one has not, only memory is lost.
+  constexpr int kZeroCopyReceive = 10;  // ZMQ_ZERO_COPY_RECV
+  zmq_ctx_set(handle_, kZeroCopyReceive, 0);
 }
 
 ZmqContext::~ZmqContext() { zmq_ctx_term(handle_); }
