@@ -90,7 +90,7 @@ Instant Commands::next_deadline() const noexcept {
   return next;
 }
 
-void Commands::reply(const wire::Frame& client_address, const msg::Reply& reply, Outputs& out) {
+void Commands::reply(const std::string& client_address, const msg::Reply& reply, Outputs& out) {
   wire::mdp::WorkerReply message{true, client_address, msg::serialize_reply(reply)};
   out.sends.push_back(wire::serialize(kDialect, std::move(message)));
 }

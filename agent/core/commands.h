@@ -31,12 +31,12 @@ class Commands {
 
  private:
   struct Open {
-    wire::Frame client_address;
+    std::string client_address;
     msg::Encoding encoding = msg::Encoding::kMsgpack;
     msg::Value id;
     Instant deadline;
   };
-  static void reply(const wire::Frame& client_address, const msg::Reply& reply, Outputs& out);
+  static void reply(const std::string& client_address, const msg::Reply& reply, Outputs& out);
 
   const AgentConfig& config_;
   std::map<std::uint64_t, Open> open_;

@@ -34,7 +34,7 @@ void Feed::send(const std::string& topic, const msg::Value& header, const msg::V
 bool Feed::on_received(const wire::Frames& frames, UnixMs now, Outputs& out) {
   if (frames.size() != 1 || frames[0].empty() || static_cast<unsigned char>(frames[0][0]) > 1) return false;
   const bool subscribed = frames[0][0] == 1;
-  const std::string prefix = frames[0].substr(1);
+  const std::string prefix(frames[0].view().substr(1));
   if (!prefix.empty() && (prefix.starts_with(kJson) || kJson.starts_with(prefix))) {
     if (!subscribed) {
       json_prefixes_.erase(prefix);

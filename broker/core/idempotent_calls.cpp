@@ -36,7 +36,7 @@ std::string digest_of(const wire::Frames& body) {
   if (!call) return {};  // the worker will say what is wrong with it, to every caller the same
   msg::Value all = msg::Value::map({{"method", call->header.method}, {"params", call->params}});
   msg::Value attachments = msg::Value::array();
-  for (const wire::Frame& frame : call->attachments) attachments.push(msg::Binary{frame});
+  for (const wire::Frame& frame : call->attachments) attachments.push(msg::Binary{frame.str()});
   all.set("attachments", std::move(attachments));
   return msg::content_hash(all);
 }

@@ -30,7 +30,7 @@ std::string list(std::string_view prefix, const Majordomo& majordomo) {
 }  // namespace
 
 void answer_mmi(const Client& client, wire::Frames&& body, Majordomo& majordomo, Counters& counters, Outputs& out) {
-  const std::string asked = body.empty() ? std::string() : body.back();
+  const std::string asked = body.empty() ? std::string() : body.back().str();
   wire::Frames answer;
   if (client.service == "mmi.service") {
     answer = {code_of(asked, majordomo)};

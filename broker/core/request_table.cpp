@@ -68,13 +68,13 @@ void RequestTable::remove_waiting(const OpenRequest& request) {
   if (request.use != nullptr) request.use->waiting_bytes -= request.bytes;
 }
 
-wire::Frame address_of(RequestToken token) {
-  wire::Frame address(kAddressBytes, '\0');
+std::string address_of(RequestToken token) {
+  std::string address(kAddressBytes, '\0');
   for (std::size_t i = 0; i < kAddressBytes; ++i) address[kAddressBytes - 1 - i] = static_cast<char>(token >> (8 * i));
   return address;
 }
 
-RequestToken token_of(const wire::Frame& address) noexcept {
+RequestToken token_of(std::string_view address) noexcept {
   if (address.size() != kAddressBytes) return 0;
   RequestToken token = 0;
   for (const char byte : address) token = (token << 8U) | static_cast<unsigned char>(byte);

@@ -114,7 +114,7 @@ class RequestTable {
 };
 
 // A token as the bytes of an MDP client address, and back (0 when it is none of ours).
-wire::Frame address_of(RequestToken token);
-RequestToken token_of(const wire::Frame& address) noexcept;
+std::string address_of(RequestToken token);
+RequestToken token_of(std::string_view address) noexcept;
 
 }  // namespace compositord::broker

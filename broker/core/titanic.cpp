@@ -44,7 +44,7 @@ void reply(const Client& client, const Job* job, Counters& counters, Outputs& ou
 void answer_titanic(const Client& client, wire::Frames&& body, const BrokerConfig& config, Jobs& jobs, Now now,
                     Counters& counters, Outputs& out) {
   if (client.service == "titanic.request") return request(client, std::move(body), config, jobs, now, counters, out);
-  const std::string id = body.size() == 1 ? body.front() : std::string();
+  const std::string id = body.size() == 1 ? body.front().str() : std::string();
   if (client.service == "titanic.reply") return reply(client, jobs.find(id), counters, out);
   if (client.service != "titanic.close" || id.empty()) return send_body(client, true, {"400"}, counters, out);
   jobs.close(JobCaller{client, std::nullopt}, id, now, out);

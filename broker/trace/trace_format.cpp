@@ -43,7 +43,12 @@ class FieldWriter {
   void operator()(UnixMs time) { items_.emplace_back(time.ms); }
   void operator()(SendError error) { items_.emplace_back(std::int64_t{static_cast<std::uint8_t>(error)}); }
   void operator()(JobState state) { items_.emplace_back(std::int64_t{static_cast<std::uint8_t>(state)}); }
-  void operator()(const std::vector<std::string>& texts) {  // wire::Frames, too
+  void operator()(const wire::Frames& frames) {
+    Value::Array array;
+    for (const wire::Frame& frame : frames) array.emplace_back(msg::Binary{frame.str()});
+    items_.emplace_back(std::move(array));
+  }
+  void operator()(const std::vector<std::string>& texts) {
     Value::Array array;
     for (const std::string& text : texts) array.emplace_back(msg::Binary{text});
     items_.emplace_back(std::move(array));
@@ -78,6 +83,11 @@ class FieldReader {
     const msg::Binary* binary = take().if_binary();
     if (binary != nullptr) bytes = binary->bytes;
     wrong_ |= binary == nullptr;
+  }
+  void operator()(wire::Frames& frames) {
+    std::vector<std::string> all;
+    (*this)(all);
+    frames.assign(std::make_move_iterator(all.begin()), std::make_move_iterator(all.end()));
   }
   void operator()(wire::RoutingId& id) {
     std::string bytes;

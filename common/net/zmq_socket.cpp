@@ -28,17 +28,48 @@ constexpr std::size_t kFramesUsual = 6;
 // each other, and asking for their connection costs libzmq a search by name and a number to be read from text.
 bool is_given_by_libzmq(const wire::RoutingId& peer) { return peer.value().starts_with('\0'); }
 
+std::string_view bytes_of(zmq_msg_t& message) {
+  return {static_cast<const char*>(zmq_msg_data(&message)), zmq_msg_size(&message)};
+}
+
+// The bytes of a received message, in the message.
+class MessageBytes final : public wire::KeptBytes {
+ public:
+  explicit MessageBytes(zmq_msg_t& received) {
+    zmq_msg_init(&message_);
+    move_to(message_, received);
+    keep(bytes_of(message_));
+  }
+  ~MessageBytes() override { zmq_msg_close(&message_); }
+  static void move_to(zmq_msg_t& to, zmq_msg_t& from) { CHECK(zmq_msg_move(&to, &from) == 0); }
+  zmq_msg_t& message() noexcept { return message_; }
+
+ private:
+  zmq_msg_t message_;
+};
+
+wire::Frame frame_of(zmq_msg_t& received) {
+  // A message of up to 33 bytes has them in itself, where they don't stay: the short ones of both kinds are copied.
+  if (zmq_msg_size(&received) <= wire::Frame::kShortBytesMax) return bytes_of(received);
+  return wire::Frame(std::make_unique<MessageBytes>(received));
+}
+
 void delete_frame(void*, void* hint) { delete static_cast<wire::Frame*>(hint); }
 
 // Makes the message of one frame, taking its bytes.
 void init_message(zmq_msg_t& message, wire::Frame&& frame) {
+  if (auto* received = dynamic_cast<MessageBytes*>(frame.kept())) {
+    zmq_msg_init(&message);
+    return MessageBytes::move_to(message, received->message());
+  }
   if (frame.size() < kZeroCopyBytesMin) {
     CHECK(zmq_msg_init_size(&message, frame.size()) == 0);
-    std::memcpy(zmq_msg_data(&message), frame.data(), frame.size());
+    std::memcpy(zmq_msg_data(&message), frame.view().data(), frame.size());
     return;
   }
   auto* owned = new wire::Frame(std::move(frame));  // freed by libzmq through delete_frame
-  CHECK(zmq_msg_init_data(&message, owned->data(), owned->size(), delete_frame, owned) == 0);
+  // libzmq only reads what it is told to send.
+  CHECK(zmq_msg_init_data(&message, const_cast<char*>(owned->view().data()), owned->size(), delete_frame, owned) == 0);
 }
 
 SendOutcome outcome_of_errno(int error) {
@@ -132,31 +163,33 @@ Received ZmqSocket::receive() {
       return {};  // only ever before the first part: libzmq hands over whole messages
     }
     more = zmq_msg_more(&part) != 0;
-    const std::string_view data(static_cast<const char*>(zmq_msg_data(&part)), zmq_msg_size(&part));
     if (expects_routing_id) {
-      received.peer = wire::RoutingId(std::string(data));
+      received.peer = wire::RoutingId(std::string(bytes_of(part)));
       expects_routing_id = false;
-    } else {
-      bytes += data.size();
-      if (received.frames.size() >= limits_.frames_per_message_max || bytes > limits_.bytes_per_message_max) {
-        received.outcome = ReceiveOutcome::kTooLarge;
-        received.frames.clear();
-      }
-      if (received.outcome != ReceiveOutcome::kTooLarge) {
-        received.frames.emplace_back(data);
-        received.outcome = ReceiveOutcome::kMessage;
-      }
+      continue;
+    }
+    if (bytes == 0 && has_routing_id_) received.connection = connection_of(received.peer, part);
+    bytes += zmq_msg_size(&part);
+    if (received.frames.size() >= limits_.frames_per_message_max || bytes > limits_.bytes_per_message_max) {
+      received.outcome = ReceiveOutcome::kTooLarge;
+      received.frames.clear();
+    }
+    if (received.outcome != ReceiveOutcome::kTooLarge) {
+      received.frames.push_back(frame_of(part));
+      received.outcome = ReceiveOutcome::kMessage;
     }
   }
-  if (!(is_given_by_libzmq(received.peer) && received.peer == last_peer_)) {
-    last_connection_ = zmq_msg_get(&part, ZMQ_SRCFD);
-    last_peer_ = last_connection_ < 0 ? wire::RoutingId() : received.peer;  // a routing id alone does not tell
-  }
-  received.connection = last_connection_;
   zmq_msg_close(&part);
   // A ROUTER may deliver a routing id alone: a peer that sent an empty message. It counts as a message with no frames.
   if (received.outcome == ReceiveOutcome::kNothing) received.outcome = ReceiveOutcome::kMessage;
   return received;
+}
+
+int ZmqSocket::connection_of(const wire::RoutingId& peer, zmq_msg_t& part) {
+  if (is_given_by_libzmq(peer) && peer == last_peer_) return last_connection_;
+  last_connection_ = zmq_msg_get(&part, ZMQ_SRCFD);
+  last_peer_ = last_connection_ < 0 ? wire::RoutingId() : peer;  // a routing id alone does not tell
+  return last_connection_;
 }
 
 SendOutcome ZmqSocket::send_frames(wire::Frames&& frames) {

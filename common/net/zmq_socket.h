@@ -12,6 +12,8 @@
 #include "common/net/zmq_context.h"
 #include "common/wire/frames.h"
 
+struct zmq_msg_t;
+
 namespace compositord::net {
 
 struct ReceiveLimits {
@@ -61,6 +63,7 @@ class ZmqSocket {
   void* handle_ = nullptr;
 
  private:
+  int connection_of(const wire::RoutingId& peer, zmq_msg_t& part);
   bool has_routing_id_;
   ReceiveLimits limits_;
   wire::RoutingId last_peer_;  // of the last message received, and on which connection it came

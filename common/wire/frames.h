@@ -1,16 +1,97 @@
 #pragma once
 // A ZeroMQ message as the cores see it: its frames, as bytes. No sockets here.
 
+#include <array>
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
 #include <numeric>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "common/base/strong_type.h"
 
 namespace compositord::wire {
 
-using Frame = std::string;
+// Bytes somewhere else. common/net keeps the messages that libzmq has received, so that a body that the broker only passes on is
+// never copied, nor even read.
+class KeptBytes {
+ public:
+  KeptBytes() = default;
+  virtual ~KeptBytes() = default;
+  KeptBytes(const KeptBytes&) = delete;
+  KeptBytes& operator=(const KeptBytes&) = delete;
+  std::string_view bytes() const noexcept { return bytes_; }
+
+ protected:
+  void keep(std::string_view bytes) noexcept { bytes_ = bytes; }  // by the constructor
+
+ private:
+  std::string_view bytes_;
+};
+
+// One frame: bytes that do not change any more. Short ones are in the frame itself, as most are on this bus: a message is taken
+// apart and put together again by moving its frames. A copy has bytes of its own.
+class Frame {
+ public:
+  static constexpr std::size_t kShortBytesMax = 39;
+
+  Frame() noexcept = default;
+  Frame(std::string_view bytes);
+  Frame(const char* text) : Frame(std::string_view(text)) {}
+  Frame(std::string bytes);
+  explicit Frame(std::unique_ptr<KeptBytes> kept) noexcept { hold(std::move(kept)); }
+  Frame(Frame&& other) noexcept { take(other); }
+  Frame& operator=(Frame&& other) noexcept {
+    if (this == &other) return *this;
+    release();
+    take(other);
+    return *this;
+  }
+  Frame(const Frame& other) : Frame(other.view()) {}
+  Frame& operator=(const Frame& other) { return *this = Frame(other); }
+  ~Frame() { release(); }
+
+  std::string_view view() const noexcept {
+    return size_ <= kShortBytesMax ? std::string_view(bytes_.data(), size_) : kept()->bytes();
+  }
+  operator std::string_view() const noexcept { return view(); }
+  std::string str() const { return std::string(view()); }
+  KeptBytes* kept() const noexcept {  // null: it is short
+    if (size_ != kKept) return nullptr;
+    KeptBytes* kept = nullptr;
+    std::memcpy(&kept, bytes_.data(), sizeof(kept));
+    return kept;
+  }
+
+  std::size_t size() const noexcept { return view().size(); }
+  bool empty() const noexcept { return size_ == 0; }
+  char operator[](std::size_t i) const noexcept { return view()[i]; }
+  bool starts_with(std::string_view prefix) const noexcept { return view().starts_with(prefix); }
+  friend bool operator==(const Frame& a, const Frame& b) noexcept { return a.view() == b.view(); }
+  friend bool operator==(const Frame& a, std::string_view b) noexcept { return a.view() == b; }
+  friend bool operator==(const Frame& a, const char* b) noexcept { return a.view() == b; }
+  friend bool operator==(const Frame& a, const std::string& b) noexcept { return a.view() == b; }
+
+ private:
+  static constexpr std::uint8_t kKept = 0xff;
+  void put(std::string_view bytes) noexcept;
+  void hold(std::unique_ptr<KeptBytes> kept) noexcept;
+  void take(Frame& other) noexcept {
+    std::memcpy(bytes_.data(), other.bytes_.data(), kShortBytesMax);  // whatever of them means something
+    size_ = std::exchange(other.size_, std::uint8_t{0});
+  }
+  void release() noexcept {
+    if (size_ == kKept) delete kept();
+  }
+
+  std::array<char, kShortBytesMax> bytes_;  // or, in its first bytes, the address of a KeptBytes that is ours
+  std::uint8_t size_ = 0;                   // or kKept
+};
+
 using Frames = std::vector<Frame>;
 
 // The address that a ROUTER socket gives to a connection. Opaque bytes, new for each connection.

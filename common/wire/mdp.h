@@ -24,24 +24,24 @@ struct Dialect {
 namespace mdp {
 
 struct ClientRequest {  // client -> broker
-  Frame service;
+  std::string service;
   Frames body;
 };
 struct ClientReply {  // broker -> client
   bool final = true;  // 0.1 has only final ones
-  Frame service;
+  std::string service;
   Frames body;
 };
 struct WorkerReady {  // worker -> broker
-  Frame service;
+  std::string service;
 };
-struct WorkerRequest {   // broker -> worker
-  Frame client_address;  // opaque to the worker, which sends it back
+struct WorkerRequest {         // broker -> worker
+  std::string client_address;  // opaque to the worker, which sends it back
   Frames body;
 };
 struct WorkerReply {  // worker -> broker
   bool final = true;
-  Frame client_address;
+  std::string client_address;
   Frames body;
 };
 struct Heartbeat {};

@@ -101,14 +101,14 @@ Result<Head> read_head(Reader& in) {
   return head;
 }
 
-Result<Frame> read_service(Reader& in) {
+Result<std::string> read_service(Reader& in) {
   if (in.at_end()) return malformed("the service frame is missing");
   if (in.peek().empty()) return malformed("the service frame is empty");
   if (in.peek().size() > kServiceNameBytesMax) {
     return fail(Status::kTooLarge,
                 fmt::format("the service name has {} bytes, more than {}", in.peek().size(), kServiceNameBytesMax));
   }
-  return in.take();
+  return in.take().str();
 }
 
 Result<unsigned char> read_command_byte(Reader& in) {
@@ -126,7 +126,7 @@ Result<Command> read_worker_command(Reader& in, MdpVersion version) {
 }
 
 struct Addressed {
-  Frame client_address;
+  std::string client_address;
   Frames body;
 };
 
@@ -134,7 +134,7 @@ Result<Addressed> read_addressed(Reader& in) {
   if (in.at_end()) return malformed("the client address frame is missing");
   if (in.peek().empty()) return malformed("the client address frame is empty");
   Addressed out;
-  out.client_address = in.take();
+  out.client_address = in.take().str();
   if (in.at_end() || !in.peek().empty()) return malformed("no empty frame follows the client address");
   in.skip();
   out.body = in.rest();
@@ -148,7 +148,7 @@ Result<ToBroker> read_from_worker(Reader& in, MdpVersion version) {
   if (!command) return tl::unexpected<Error>(command.error());
   switch (*command) {
     case Command::kReady: {
-      Result<Frame> service = read_service(in);
+      Result<std::string> service = read_service(in);
       if (!service) return tl::unexpected<Error>(service.error());
       if (!in.at_end()) return malformed("frames follow the service of a READY");
       return ToBroker(mdp::WorkerReady{std::move(*service)});
@@ -173,7 +173,7 @@ Result<ToBroker> read_from_client(Reader& in, MdpVersion version) {
     if (!byte) return tl::unexpected<Error>(byte.error());
     if (*byte != 1) return malformed(fmt::format("0x{:02x} is no client command (REQUEST is 0x01)", *byte));
   }
-  Result<Frame> service = read_service(in);
+  Result<std::string> service = read_service(in);
   if (!service) return tl::unexpected<Error>(service.error());
   mdp::ClientRequest request;
   request.service = std::move(*service);
@@ -189,7 +189,7 @@ Result<FromBroker> read_at_client(Reader& in, MdpVersion version) {
     if (*byte != 2 && *byte != 3) return malformed(fmt::format("0x{:02x} is no reply command", *byte));
     final = *byte == 3;
   }
-  Result<Frame> service = read_service(in);
+  Result<std::string> service = read_service(in);
   if (!service) return tl::unexpected<Error>(service.error());
   mdp::ClientReply reply;
   reply.final = final;
@@ -232,8 +232,8 @@ class Writer {
     const bool v1 = dialect.version == MdpVersion::k01;
     frames_[next_++] = worker ? (v1 ? kWorker01 : kWorker02) : (v1 ? kClient01 : kClient02);
   }
-  void put(char byte) { frames_[next_++].assign(1, byte); }
-  void put(Frame&& frame) { frames_[next_++] = std::move(frame); }
+  void put(char byte) { frames_[next_++] = std::string(1, byte); }
+  void put(std::string&& bytes) { frames_[next_++] = std::move(bytes); }
   Frames take() { return std::move(frames_); }
 
  private:
@@ -247,7 +247,7 @@ Frames worker_command_message(const Dialect& dialect, Command command) {
   return out.take();
 }
 
-Frames client_message(const Dialect& dialect, char command, Frame&& service, Frames&& body) {
+Frames client_message(const Dialect& dialect, char command, std::string&& service, Frames&& body) {
   const bool has_command = dialect.version == MdpVersion::k02;
   Writer out(dialect, false, has_command ? 2 : 1, std::move(body));
   if (has_command) out.put(command);
@@ -255,7 +255,7 @@ Frames client_message(const Dialect& dialect, char command, Frame&& service, Fra
   return out.take();
 }
 
-Frames addressed_message(const Dialect& dialect, Command command, Frame&& address, Frames&& body) {
+Frames addressed_message(const Dialect& dialect, Command command, std::string&& address, Frames&& body) {
   Writer out(dialect, true, 3, std::move(body));
   out.put(worker_byte(dialect.version, command));
   out.put(std::move(address));

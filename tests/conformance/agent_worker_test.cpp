@@ -160,7 +160,7 @@ TEST_F(AgentWorker, AREQUESTThatIsNoCallGetsItsFINALToo) {
 
 TEST_F(AgentWorker, AREQUESTWithoutOneAddressAndAnEmptyFrameIsDropped) {
   go_online();
-  const std::string call = unknown_command("address")[4];
+  const std::string call = unknown_command("address")[4].str();
   for (const Frames& frames : Messages{{"MDPW02", "\x02"},
                                        {"MDPW02", "\x02", "address"},
                                        {"MDPW02", "\x02", "address", call},

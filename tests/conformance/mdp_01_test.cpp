@@ -34,7 +34,7 @@ class Mdp01 : public ::testing::Test {
   std::string take_request(const std::string& worker, const std::string& body) {
     const Messages got = bus_.to(worker);
     EXPECT_THAT(got, ElementsAre(ElementsAre("", "MDPW01", "\x02", Not(IsEmpty()), "", body)));
-    return got.size() == 1 && got[0].size() > 3 ? got[0][3] : "";
+    return got.size() == 1 && got[0].size() > 3 ? got[0][3].str() : "";
   }
   // Two workers a and b of "echo", in this order.
   void two_workers() {

@@ -35,7 +35,7 @@ class Mdp02 : public ::testing::Test {
   std::string take_request(const std::string& worker, const std::string& body) {
     const Messages got = bus_.to(worker);
     EXPECT_THAT(got, ElementsAre(ElementsAre("MDPW02", "\x02", Not(IsEmpty()), "", body)));
-    return got.size() == 1 && got[0].size() > 2 ? got[0][2] : "";
+    return got.size() == 1 && got[0].size() > 2 ? got[0][2].str() : "";
   }
   // Two workers a and b of "echo", in this order.
   void two_workers() {

@@ -213,7 +213,7 @@ wire::Frames BrokerProgram::message(ByteSource& in) {
   if ((head & 0x80U) != 0) frames.emplace_back();
   const auto worker = [&](char command01, char command02) {
     frames.emplace_back(v1 ? "MDPW01" : "MDPW02");
-    frames.emplace_back(1, v1 ? command01 : command02);
+    frames.emplace_back(std::string(1, v1 ? command01 : command02));
   };
   switch (head % 6) {
     case 0:
@@ -229,7 +229,7 @@ wire::Frames BrokerProgram::message(ByteSource& in) {
       break;
     default:
       frames.emplace_back(v1 ? "MDPC01" : "MDPC02");
-      if (!v1) frames.emplace_back(1, '\x01');
+      if (!v1) frames.emplace_back("\x01");
       frames.push_back(service);
   }
   // Titanic takes a service's name or a job's id.

@@ -7,7 +7,7 @@ namespace compositord::sim {
 void FeedWatch::published(const wire::Frames& frames) {
   const Result<msg::Value> header = msg::decode_msgpack(frames.at(1));
   const Result<msg::Value> payload = msg::decode_msgpack(frames.at(2));
-  if (!header || !payload) return failures_.add("the feed can't be read: " + frames[0]);
+  if (!header || !payload) return failures_.add("the feed can't be read: " + frames[0].str());
   check_seq(*header);
   if (frames[0].starts_with("status/")) {
     const Result<msg::Status> status = msg::from_value<msg::Status>(*payload);

@@ -104,7 +104,7 @@ void Ledger::stored(const broker::JobRecord& record, UnixMs calendar_max) {
     if (!has_ended(known->second) || kept_until > calendar_max.ms) {
       failures_.add(fmt::format("the job {} was forgotten before its time", record.id));
     }
-    may_run_again_[known->second.body.at(0)] = true;  // its key means nothing any more
+    may_run_again_[known->second.body.at(0).str()] = true;  // its key means nothing any more
     jobs_.erase(known);
     return;
   }

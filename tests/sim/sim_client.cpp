@@ -222,8 +222,10 @@ void SimClient::say_rubbish() {
   wire::Frames frames(random_.below(6));
   for (wire::Frame& frame : frames) {
     const bool known = random_.chance(1, 3);
-    if (known) frame = random_.chance(1, 2) ? "MDPC02" : "MDPW02";
-    for (std::uint64_t n = known ? 0 : random_.below(20); n > 0; --n) frame += static_cast<char>(random_.below(256));
+    std::string bytes;
+    if (known) bytes = random_.chance(1, 2) ? "MDPC02" : "MDPW02";
+    for (std::uint64_t n = known ? 0 : random_.below(20); n > 0; --n) bytes += static_cast<char>(random_.below(256));
+    frame = std::move(bytes);
   }
   link_.send(std::move(frames));
 }

@@ -161,7 +161,7 @@ void Scenario::line(const std::string& text) {
     wire::Frames frames;
     for (std::size_t i = 2; i < words.size(); ++i) frames.push_back(frame_of(words[i]));
     // "01 "prefix"" is one frame, as XPUB gives it.
-    if (frames.size() == 2 && frames[0].size() == 1) frames = {frames[0] + frames[1]};
+    if (frames.size() == 2 && frames[0].size() == 1) frames = {frames[0].str() + frames[1].str()};
     return step(broker::input::FeedReceived{std::move(frames)});
   }
   peer_line(words[0], words);
@@ -349,7 +349,8 @@ void Scenario::say(const broker::Outputs& out) {
     say(text_of(send) + (failed ? " (not sent)" : ""));
   }
   for (const wire::Frames& frames : out.publishes) {
-    if ((frames[0].ends_with("bus/tick") || frames[0].ends_with("bus/stats")) && !shown_.contains("ticks")) continue;
+    const std::string_view topic = frames[0];
+    if ((topic.ends_with("bus/tick") || topic.ends_with("bus/stats")) && !shown_.contains("ticks")) continue;
     say(text_of(frames));
   }
   for (const LogEvent& event : out.log) {

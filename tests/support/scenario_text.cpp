@@ -19,10 +19,10 @@ std::string shorten(std::string text) {
   return text.substr(0, kTextMax) + fmt::format("… ({} bytes)", text.size());
 }
 
-std::string text_of_frame(const std::string& frame) {
+std::string text_of_frame(std::string_view frame) {
   const auto printable = [](char c) { return c >= 0x20 && c < 0x7f; };
   if (frame.size() > 200) return fmt::format("<{} bytes>", frame.size());
-  if (std::all_of(frame.begin(), frame.end(), printable)) return "\"" + frame + "\"";
+  if (std::all_of(frame.begin(), frame.end(), printable)) return fmt::format("\"{}\"", frame);
   std::string hex;
   for (const char c : frame) hex += fmt::format("{:02x}", static_cast<unsigned char>(c));
   return hex;
@@ -115,7 +115,7 @@ std::string text_of(const broker::Send& send) {
 
 std::string text_of(const wire::Frames& published) {
   if (published.size() != 3) return "publish " + text_of_frames(published);
-  const std::string& topic = published[0];
+  const std::string topic = published[0].str();
   const bool json = topic.starts_with("json/");
   const Result<msg::Value> header = json ? msg::decode_json(published[1]) : msg::decode_msgpack(published[1]);
   const Result<msg::Value> payload = json ? msg::decode_json(published[2]) : msg::decode_msgpack(published[2]);

@@ -18,7 +18,7 @@ using msg::Value;
 
 constexpr wire::Dialect k01{wire::MdpVersion::k01, true};
 constexpr wire::Dialect k02{wire::MdpVersion::k02, false};
-const wire::Frame kBytes("\x00\xff\x10", 3);
+const std::string kBytes("\x00\xff\x10", 3);
 
 wire::Frames call_frames(const std::string& method) {
   const std::string header = encode_msgpack(Value::map({{"v", 1}, {"id", 7}, {"method", method}}));

@@ -94,7 +94,7 @@ TEST(Envelope, AnswersInTheEncodingOfTheCall) {
 
 TEST(Envelope, AnErrorReplySaysStatusAndWhy) {
   const Reply reply = error_reply(Encoding::kJson, Value(7), Error{Status::kNotFound, "no such thing"});
-  EXPECT_THAT(serialize_reply(reply).at(0), StartsWith(R"({"v":1,"id":7,"status":404,"error":"no such thing")"));
+  EXPECT_THAT(serialize_reply(reply).at(0).str(), StartsWith(R"({"v":1,"id":7,"status":404,"error":"no such thing")"));
 }
 
 }  // namespace

@@ -13,7 +13,7 @@ class FeedTest : public testing::Test {
  protected:
   std::vector<std::string> topics() const {
     std::vector<std::string> all;
-    for (const wire::Frames& frames : out_.publishes) all.push_back(frames.at(0));
+    for (const wire::Frames& frames : out_.publishes) all.push_back(frames.at(0).str());
     return all;
   }
   msg::Value header(std::size_t index) const { return msg::decode_msgpack(out_.publishes.at(index).at(1)).value(); }

@@ -55,8 +55,8 @@ TEST(MdpCodec, ReadsTheByte04AsHeartbeatIn01AndAsFinalIn02) {
 }
 
 TEST(MdpCodec, TakesServicesOfAnyBytesUpToTheMaximum) {
-  const Frame longest(kServiceNameBytesMax, '\xff');
-  const auto parsed = parse_at_broker({"MDPW02", "\x01", Frame(longest)});
+  const std::string longest(kServiceNameBytesMax, '\xff');
+  const auto parsed = parse_at_broker({"MDPW02", "\x01", longest});
   ASSERT_TRUE(parsed) << parsed.error().text;
   EXPECT_EQ(std::get<mdp::WorkerReady>(parsed->message).service, longest);
   const auto longer = parse_at_broker({"MDPW02", "\x01", longest + "x"});
@@ -85,7 +85,9 @@ TEST(MdpCodec, SurvivesEveryOneByteChangeOfTheHeadFrames) {
     for (std::size_t at = 0; at < whole[frame].size(); ++at) {
       for (int byte = 0; byte < 256; ++byte) {
         Frames frames = whole;
-        frames[frame][at] = static_cast<char>(byte);
+        std::string changed = whole[frame].str();
+        changed[at] = static_cast<char>(byte);
+        frames[frame] = changed;
         const Frames sent = frames;
         const auto parsed = parse_at_broker(std::move(frames));
         if (!parsed) continue;

@@ -20,7 +20,7 @@ struct BodyPart {
   std::size_t frame = 0;  // its place in the body
   Kind kind = Kind::kBytes;
   msg::Value value;   // kMsgpack, kJson
-  wire::Frame bytes;  // kText, kBytes
+  std::string bytes;  // kText, kBytes
 };
 
 struct DecodedMessage {

@@ -48,7 +48,7 @@ bool is_every_address(std::string_view host) {
 
 std::string_view transport_of(std::string_view endpoint) { return endpoint.substr(0, endpoint.find("://")); }
 
-Result<msg::Value> decode(std::string_view what, const std::string& bytes, bool json) {
+Result<msg::Value> decode(std::string_view what, std::string_view bytes, bool json) {
   Result<msg::Value> value = json ? msg::decode_json(bytes) : msg::decode_msgpack(bytes);
   if (!value) return fail(value.error().status, fmt::format("{}: {}", what, value.error().text));
   return value;
@@ -61,7 +61,7 @@ Result<FeedMessage> parse_feed_message(const wire::Frames& frames) {
     return fail(Status::kMalformed, fmt::format("a feed message has 3 frames, this one {}", frames.size()));
   }
   FeedMessage message;
-  message.topic = frames[0];
+  message.topic = frames[0].str();
   const bool json = message.topic.starts_with(kJsonTopicPrefix);
   Result<msg::Value> header = decode("header", frames[1], json);
   if (!header) return tl::unexpected<Error>(header.error());

@@ -35,7 +35,7 @@ std::string frames_text(const wire::Frames& frames) {
 std::string publication_text(const wire::Frames& frames) {
   std::string out = frames.empty() ? std::string() : ctl::safe_text(frames[0]);
   for (std::size_t i = 1; i < frames.size(); ++i) {
-    const bool json = frames[i].starts_with('{');
+    const bool json = frames[i].starts_with("{");
     const Result<msg::Value> value = json ? msg::decode_json(frames[i]) : msg::decode_msgpack(frames[i]);
     out += ' ' + (value ? ctl::safe_json(*value) : ctl::hex_text(frames[i], 64));
   }
