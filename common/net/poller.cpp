@@ -24,7 +24,7 @@ void Poller::clear() {
 }
 
 std::size_t Poller::add_socket(void* socket) {
-  sockets_.push_back(Socket{socket, fds_.size()});
+  sockets_.push_back(Socket{socket, fds_.size(), false});
   return add_drained(socket);
 }
 

@@ -26,8 +26,8 @@ class Poller {
 
  private:
   struct Socket {
-    void* handle;
-    std::size_t index;
+    void* handle = nullptr;
+    std::size_t index = 0;
     bool waiting = false;  // a message was there before anything was waited for
   };
   std::vector<pollfd> fds_;  // for a socket the descriptor that libzmq signals with

@@ -45,7 +45,7 @@ class MessageBytes final : public wire::KeptBytes {
   zmq_msg_t& message() noexcept { return message_; }
 
  private:
-  zmq_msg_t message_;
+  zmq_msg_t message_{};
 };
 
 wire::Frame frame_of(zmq_msg_t& received) {

@@ -30,7 +30,7 @@ void Frame::put(std::string_view bytes) noexcept {
 }
 
 void Frame::hold(std::unique_ptr<KeptBytes> kept) noexcept {
-  const KeptBytes* address = kept.release();
+  void* address = kept.release();
   std::memcpy(bytes_.data(), &address, sizeof(address));
   size_ = kKept;
 }

@@ -40,9 +40,12 @@ class Frame {
   static constexpr std::size_t kShortBytesMax = 39;
 
   Frame() noexcept = default;
+  // A frame is bytes, whoever has them: lists of frames are written as lists of texts.
+  // NOLINTBEGIN(google-explicit-constructor)
   Frame(std::string_view bytes);
   Frame(const char* text) : Frame(std::string_view(text)) {}
   Frame(std::string bytes);
+  // NOLINTEND(google-explicit-constructor)
   explicit Frame(std::unique_ptr<KeptBytes> kept) noexcept { hold(std::move(kept)); }
   Frame(Frame&& other) noexcept { take(other); }
   Frame& operator=(Frame&& other) noexcept {
@@ -58,13 +61,13 @@ class Frame {
   std::string_view view() const noexcept {
     return size_ <= kShortBytesMax ? std::string_view(bytes_.data(), size_) : kept()->bytes();
   }
-  operator std::string_view() const noexcept { return view(); }
+  operator std::string_view() const noexcept { return view(); }  // NOLINT(google-explicit-constructor)
   std::string str() const { return std::string(view()); }
   KeptBytes* kept() const noexcept {  // null: it is short
     if (size_ != kKept) return nullptr;
-    KeptBytes* kept = nullptr;
-    std::memcpy(&kept, bytes_.data(), sizeof(kept));
-    return kept;
+    void* address = nullptr;
+    std::memcpy(&address, bytes_.data(), sizeof(address));
+    return static_cast<KeptBytes*>(address);
   }
 
   std::size_t size() const noexcept { return view().size(); }
@@ -81,15 +84,15 @@ class Frame {
   void put(std::string_view bytes) noexcept;
   void hold(std::unique_ptr<KeptBytes> kept) noexcept;
   void take(Frame& other) noexcept {
-    std::memcpy(bytes_.data(), other.bytes_.data(), kShortBytesMax);  // whatever of them means something
+    bytes_ = other.bytes_;
     size_ = std::exchange(other.size_, std::uint8_t{0});
   }
   void release() noexcept {
     if (size_ == kKept) delete kept();
   }
 
-  std::array<char, kShortBytesMax> bytes_;  // or, in its first bytes, the address of a KeptBytes that is ours
-  std::uint8_t size_ = 0;                   // or kKept
+  std::array<char, kShortBytesMax> bytes_{};  // or, in its first bytes, the address of a KeptBytes that is ours
+  std::uint8_t size_ = 0;                     // or kKept
 };
 
 using Frames = std::vector<Frame>;
