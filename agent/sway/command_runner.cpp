@@ -5,6 +5,9 @@
 
 #include <fmt/format.h>
 
+#include "agent/sway/ipc_line.h"
+#include "agent/sway/ipc_model.h"
+
 namespace compositord::agent::sway {
 
 void CommandRunner::execute(std::uint64_t command_id, const std::string& method, const msg::Value& params, Instant now,
@@ -44,7 +47,7 @@ void CommandRunner::on_reply(const std::string& payload, Instant now, DriverOutp
 void CommandRunner::on_before(const std::string& payload, Instant, DriverOutputs& out) {
   const auto outputs = parse_outputs(payload);
   if (!outputs) return finish(Status::kFailed, outputs.error().text, out);
-  auto before = find_output(queue_.front().command, *outputs);
+  auto before = find_output(queue_.front().command, *outputs, "sway");
   if (!before) return finish(before.error().status, before.error().text, out);
   queue_.front().before = std::move(*before);
   step_ = Step::kChange;
@@ -64,7 +67,7 @@ void CommandRunner::on_read_back(const std::string& payload, Instant now, Driver
   const auto outputs = parse_outputs(payload);
   if (!outputs) return finish(Status::kFailed, outputs.error().text, out);
   job.after.reset();
-  for (const SwayOutput& output : *outputs) {
+  for (const KnownOutput& output : *outputs) {
     if (output.output.name == job.command.output) job.after = output;
   }
   if (job.refusal.empty() && job.after && shows(job.command, *job.after)) return finish(Status::kDone, {}, out);
@@ -136,8 +139,8 @@ void CommandRunner::say(const Job& job, Status status, std::string error, Driver
   finished.status = status;
   finished.error = std::move(error);
   finished.result = msg::Value::map();
-  if (job.before) finished.result.set("before", output_fields(*job.before));
-  if (job.after) finished.result.set("after", output_fields(*job.after));
+  if (job.before) finished.result.set("before", output_fields(job.command, *job.before));
+  if (job.after) finished.result.set("after", output_fields(job.command, *job.after));
   out.events.emplace_back(std::move(finished));
 }
 

@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "agent/driver.h"
+#include "agent/output/output_command.h"
 #include "agent/sway/ipc_codec.h"
-#include "agent/sway/output_command.h"
 #include "common/base/instant.h"
 
 namespace compositord::agent::sway {
@@ -52,8 +52,8 @@ class CommandRunner {
     std::uint64_t id = 0;
     OutputCommand command;
     Instant deadline;
-    std::optional<SwayOutput> before;
-    std::optional<SwayOutput> after;
+    std::optional<KnownOutput> before;
+    std::optional<KnownOutput> after;
     std::string refusal;  // sway's own words when it did not say success
   };
 

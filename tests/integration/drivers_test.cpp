@@ -1,4 +1,4 @@
-// The Wayland and sway drivers against real compositors.
+// The Wayland and sway drivers against real compositors. What the wlr protocols do is in wlr_driver_test.cpp.
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
@@ -78,21 +78,60 @@ struct Kind {
   std::string driver;
   std::string global;
   std::string output;
+  std::string display;
+  agent::ProcessEnd end;  // when it is asked to end
+  std::string end_text;
 };
 
 class EveryCompositor : public ::testing::TestWithParam<Kind> {
  protected:
   CompositorProcess make() {
-    return GetParam().name == "sway" ? CompositorProcess::sway(dir_) : CompositorProcess::weston(dir_);
+    if (GetParam().name == "sway") return CompositorProcess::sway(dir_);
+    if (GetParam().name == "phoc") return CompositorProcess::phoc(dir_);
+    if (GetParam().name == "cage") return CompositorProcess::cage(dir_);
+    return CompositorProcess::weston(dir_);
   }
   RuntimeDir dir_;
 };
 
-INSTANTIATE_TEST_SUITE_P(
-    Drivers, EveryCompositor,
-    ::testing::Values(Kind{"sway", "1.7", "ipc", "sway", "zwlr_screencopy_manager_v1", "HEADLESS-1"},
-                      Kind{"weston", "10.0.1", "executable", "wayland", "weston_desktop_shell", "headless"}),
-    [](const auto& kind) { return kind.param.name; });
+INSTANTIATE_TEST_SUITE_P(Drivers, EveryCompositor,
+                         ::testing::Values(Kind{"sway",
+                                                "1.7",
+                                                "ipc",
+                                                "sway",
+                                                "zwlr_screencopy_manager_v1",
+                                                "HEADLESS-1",
+                                                "wayland-1",
+                                                {0, std::nullopt},
+                                                "exited with code 0"},
+                                           Kind{"weston",
+                                                "10.0.1",
+                                                "executable",
+                                                "wayland",
+                                                "weston_desktop_shell",
+                                                "headless",
+                                                "wayland-1",
+                                                {0, std::nullopt},
+                                                "exited with code 0"},
+                                           Kind{"phoc",
+                                                "0.24.0",
+                                                "executable",
+                                                "wayland",
+                                                "phosh_private",
+                                                "HEADLESS-1",
+                                                "wayland-0",
+                                                {std::nullopt, SIGTERM},
+                                                "killed by signal 15 (SIGTERM), as phoc ends when it is asked to"},
+                                           Kind{"cage",
+                                                "0.1.4",
+                                                "executable",
+                                                "wayland",
+                                                "zwlr_screencopy_manager_v1",
+                                                "HEADLESS-1",
+                                                "wayland-0",
+                                                {std::nullopt, SIGABRT},
+                                                "killed by signal 6 (SIGABRT), as cage ends when it is asked to"}),
+                         [](const auto& kind) { return kind.param.name; });
 
 TEST_P(EveryCompositor, IsDescribedOnceItAnswers) {
   CompositorProcess compositor = make();
@@ -104,7 +143,7 @@ TEST_P(EveryCompositor, IsDescribedOnceItAnswers) {
   EXPECT_EQ(manifest.version, GetParam().version);
   EXPECT_EQ(manifest.version_source, GetParam().version_source);
   EXPECT_EQ(manifest.driver, GetParam().driver);
-  EXPECT_EQ(manifest.display, "wayland-1");
+  EXPECT_EQ(manifest.display, GetParam().display);
   EXPECT_EQ(manifest.pid, static_cast<std::uint64_t>(compositor.pid()));
   EXPECT_EQ(manifest.executable, "/usr/bin/" + GetParam().name);
   EXPECT_THAT(manifest.protocols, Contains(Field(&msg::Protocol::name, GetParam().global)));
@@ -158,7 +197,7 @@ TEST_P(EveryCompositor, IsGoneWithTheSignalThatKilledIt) {
   EXPECT_EQ(loop.last<Gone>()->text, "killed by signal 9 (SIGKILL)");
 }
 
-TEST_P(EveryCompositor, IsGoneWithItsExitCode) {
+TEST_P(EveryCompositor, IsGoneAsItEndsWhenItIsAskedTo) {
   CompositorProcess compositor = make();
   DriverLoop loop(in(dir_));
   compositor.start();
@@ -167,9 +206,9 @@ TEST_P(EveryCompositor, IsGoneWithItsExitCode) {
   const auto status = compositor.reap();  // this time it is reaped before the driver looks: only the pidfd knows
   ASSERT_TRUE(status);
   ASSERT_TRUE(loop.run_until([&] { return loop.count<Gone>() > 0; }));
-  EXPECT_EQ(loop.last<Gone>()->end.code, 0);
-  EXPECT_FALSE(loop.last<Gone>()->end.signal);
-  EXPECT_EQ(loop.last<Gone>()->text, "exited with code 0");
+  EXPECT_EQ(loop.last<Gone>()->end.code, GetParam().end.code);
+  EXPECT_EQ(loop.last<Gone>()->end.signal, GetParam().end.signal);
+  EXPECT_EQ(loop.last<Gone>()->text, GetParam().end_text);
 }
 
 TEST_P(EveryCompositor, IsSeenAgainSoonAfterARestart) {

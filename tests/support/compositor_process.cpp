@@ -84,6 +84,26 @@ CompositorProcess CompositorProcess::weston(const RuntimeDir& dir, const std::st
           {}};
 }
 
+CompositorProcess CompositorProcess::phoc(const RuntimeDir& dir, int outputs) {
+  const std::string config = dir.path() + "/phoc.ini";
+  std::string text = "[core]\nxwayland=false\n";
+  for (int i = 0; i < outputs; ++i) {
+    text += "[output:HEADLESS-" + std::to_string(i + 1) + "]\nmode=1280x720\nscale=1\nx=" + std::to_string(i * 1280) +
+            "\ny=0\n";
+  }
+  write_file(config, text);
+  return {dir,
+          {"/usr/bin/phoc", "-C", config},
+          {"WLR_BACKENDS=headless", "WLR_LIBINPUT_NO_DEVICES=1", "WLR_RENDERER=pixman",
+           "WLR_HEADLESS_OUTPUTS=" + std::to_string(outputs)}};
+}
+
+CompositorProcess CompositorProcess::cage(const RuntimeDir& dir) {
+  return {dir,
+          {"/usr/bin/cage", "--", "/usr/bin/weston-simple-shm"},
+          {"WLR_BACKENDS=headless", "WLR_LIBINPUT_NO_DEVICES=1", "WLR_RENDERER=pixman"}};
+}
+
 CompositorProcess::CompositorProcess(const RuntimeDir& dir, std::vector<std::string> arguments,
                                      std::vector<std::string> environment)
     : dir_(dir.path()), arguments_(std::move(arguments)), environment_(std::move(environment)) {

@@ -73,7 +73,7 @@ class HostileWayland : public ::testing::Test {
     ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()), 0);
     server_ = FileDescriptor(ends[1]);
     ConnectedDisplay display{FileDescriptor(ends[0]), "wayland-9", "/run/wayland-9"};
-    auto driver = WaylandDriver::create(std::move(display), peer_, false, now_);
+    auto driver = WaylandDriver::create(std::move(display), peer_, {false, true}, now_);
     ASSERT_TRUE(driver) << driver.error().text;
     driver_ = std::move(*driver);
     requests_.clear();
