@@ -3,6 +3,8 @@
 // things it does not do. A state machine without sockets: the driver asks it what to send and gives it the replies.
 //
 //   kIdle -> kReadBefore -> kChange -> kReadBack (asked again until it shows the wish, or kReadBackTime is over) -> kIdle
+//   kReadBack -> kTakeBack -> kIdle    a wish to switch off that sway did not fulfil: it would keep it for later, and then
+//                                      refuse every other change of that output
 
 #include <chrono>
 #include <cstdint>
@@ -47,7 +49,7 @@ class CommandRunner {
   Instant next_ask_at() const noexcept;
 
  private:
-  enum class Step { kIdle, kReadBefore, kChange, kReadBack };
+  enum class Step { kIdle, kReadBefore, kChange, kReadBack, kTakeBack };
   struct Job {
     std::uint64_t id = 0;
     OutputCommand command;

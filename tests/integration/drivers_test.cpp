@@ -222,7 +222,7 @@ TEST_P(EveryCompositor, IsSeenAgainSoonAfterARestart) {
   ASSERT_TRUE(loop.run_until([&] { return loop.logged("display.stale"); })) << loop.log_text();
   compositor.start();
   const Instant started_at = monotonic_now();
-  ASSERT_TRUE(loop.wait_for_described()) << loop.log_text();
+  ASSERT_TRUE(loop.wait_for_described()) << loop.log_text() << compositor.printed();
   EXPECT_LT(to_ms(monotonic_now() - started_at), 3000);
   RecordProperty("ms_from_start_to_described", static_cast<int>(to_ms(monotonic_now() - started_at)));
   EXPECT_EQ(loop.last<Described>()->manifest.pid, static_cast<std::uint64_t>(compositor.pid()));
@@ -376,6 +376,23 @@ TEST_F(SwayCommands, DoNotBelieveASuccessThatIsNone) {
   ASSERT_NE(lied.result.find("after"), nullptr);
   EXPECT_EQ(field(*lied.result.find("after"), "current_mode", "refresh_mhz"),
             field(swaymsg_output(sway_, "HEADLESS-1"), "current_mode", "refresh"));
+}
+
+TEST_F(SwayCommands, DoNotBelieveThatAHeadlessOutputIsSwitchedOff) {
+  for (const auto& [method, on] : {std::pair{"output.disable", false}, {"output.power", true}}) {
+    Value params = Value::map({{"output", "HEADLESS-1"}});
+    if (on) params.set("on", Value(false));
+    const auto lied = loop_.run(method, params);
+    EXPECT_EQ(lied.status, Status::kFailed) << method << " " << as_text(lied);
+    EXPECT_EQ(lied.error, "sway said success and did not do it");
+    EXPECT_EQ(field(*lied.result.find("after"), "current_mode", "width_px"), Value(1280));
+  }
+  // sway keeps the wish that it could not fulfil; what is asked for next must not suffer from it.
+  const auto done = loop_.run("output.enable", Value::map({{"output", "HEADLESS-1"}}));
+  EXPECT_EQ(done.status, Status::kDone) << as_text(done);
+  const auto mode =
+      loop_.run("output.mode", Value::map({{"output", "HEADLESS-1"}, {"width_px", 800}, {"height_px", 600}}));
+  EXPECT_EQ(mode.status, Status::kDone) << as_text(mode);
 }
 
 TEST_F(SwayCommands, EndByTheirDeadlineWhenSwayIsStopped) {

@@ -21,6 +21,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <iterator>
 #include <memory>
 #include <stdexcept>
 #include <utility>
@@ -187,6 +188,11 @@ std::optional<int> CompositorProcess::reap(std::chrono::milliseconds timeout) {
   if (!has_ended || ::waitpid(pid_, &status, 0) != pid_) return std::nullopt;
   pid_ = 0;
   return status;
+}
+
+std::string CompositorProcess::printed() const {
+  std::ifstream file(dir_ + "/compositor.log");
+  return {std::istreambuf_iterator<char>(file), {}};
 }
 
 std::string CompositorProcess::ipc_socket() const {

@@ -46,6 +46,8 @@ class CompositorProcess {
   void signal(int number) const;  // SIGSTOP, SIGCONT, SIGKILL, SIGTERM
   // Waits for its end and reaps it: the wait status, or none when it still runs after `timeout`.
   std::optional<int> reap(std::chrono::milliseconds timeout = std::chrono::seconds(10));
+  // What it printed so far, in all its starts.
+  std::string printed() const;
   // The path of sway's IPC socket.
   std::string ipc_socket() const;
 

@@ -75,6 +75,20 @@ TEST(OutputCommand, RefusesWrongParametersWithASentence) {
   }
 }
 
+TEST(OutputCommand, SwitchesOutputsAndTheirPower) {
+  const auto line = [](const char* method, Value params) {
+    params.set("output", "DP-1");
+    return to_ipc_line(*parse_output_command(method, params));
+  };
+  EXPECT_EQ(line("output.enable", Value::map()), "output \"DP-1\" enable");
+  EXPECT_EQ(line("output.disable", Value::map()), "output \"DP-1\" disable");
+  EXPECT_EQ(line("output.power", Value::map({{"on", false}})), "output \"DP-1\" dpms off");
+  EXPECT_EQ(line("output.power", Value::map({{"on", true}})), "output \"DP-1\" dpms on");
+  EXPECT_EQ(parse_output_command("output.power", Value::map({{"output", "DP-1"}})).error().text, "on: missing");
+  EXPECT_THAT(parse_output_command("output.enable", Value::map({{"output", "DP-1"}, {"on", true}})).error().text,
+              HasSubstr("on: output.enable has no such parameter (output)"));
+}
+
 TEST(OutputCommand, LetsNoNameIntoSwaysLanguage) {
   for (const std::string name : {"", "A\"; exec reboot; \"", "A;exec x", "A,exec x", "$mod", "A B", "*", "A\\",
                                  "A\nexec x", "[app_id=x]", "ä"}) {
