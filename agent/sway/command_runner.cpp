@@ -5,7 +5,25 @@
 
 #include <fmt/format.h>
 
+#include "agent/sway/ipc_line.h"
+#include "agent/sway/ipc_model.h"
+
 namespace compositord::agent::sway {
+
+namespace {
+
+constexpr const char* kNotDone = "sway said success and did not do it";
+
+// The command that withdraws the wish to switch off, if it is one.
+std::optional<OutputCommand> opposite_of(OutputCommand command) {
+  const bool power_off = command.method == OutputMethod::kPower && !command.on;
+  if (command.method != OutputMethod::kDisable && !power_off) return std::nullopt;
+  if (command.method == OutputMethod::kDisable) command.method = OutputMethod::kEnable;
+  command.on = true;
+  return command;
+}
+
+}  // namespace
 
 void CommandRunner::execute(std::uint64_t command_id, const std::string& method, const msg::Value& params, Instant now,
                             Instant deadline, DriverOutputs& out) {
@@ -28,6 +46,7 @@ std::optional<CommandRunner::Ask> CommandRunner::next_ask(Instant now) {
   if (step_ == Step::kReadBack && now < ask_at_) return std::nullopt;
   asked_ = true;
   if (step_ == Step::kChange) return Ask{IpcType::kRunCommand, to_ipc_line(queue_.front().command)};
+  if (step_ == Step::kTakeBack) return Ask{IpcType::kRunCommand, to_ipc_line(*opposite_of(queue_.front().command))};
   return Ask{IpcType::kGetOutputs, {}};
 }
 
@@ -38,13 +57,14 @@ void CommandRunner::on_reply(const std::string& payload, Instant now, DriverOutp
     case Step::kReadBefore: return on_before(payload, now, out);
     case Step::kChange: return on_changed(payload, now, out);
     case Step::kReadBack: return on_read_back(payload, now, out);
+    case Step::kTakeBack: return finish(Status::kFailed, kNotDone, out);
   }
 }
 
 void CommandRunner::on_before(const std::string& payload, Instant, DriverOutputs& out) {
   const auto outputs = parse_outputs(payload);
   if (!outputs) return finish(Status::kFailed, outputs.error().text, out);
-  auto before = find_output(queue_.front().command, *outputs);
+  auto before = find_output(queue_.front().command, *outputs, "sway");
   if (!before) return finish(before.error().status, before.error().text, out);
   queue_.front().before = std::move(*before);
   step_ = Step::kChange;
@@ -64,7 +84,7 @@ void CommandRunner::on_read_back(const std::string& payload, Instant now, Driver
   const auto outputs = parse_outputs(payload);
   if (!outputs) return finish(Status::kFailed, outputs.error().text, out);
   job.after.reset();
-  for (const SwayOutput& output : *outputs) {
+  for (const KnownOutput& output : *outputs) {
     if (output.output.name == job.command.output) job.after = output;
   }
   if (job.refusal.empty() && job.after && shows(job.command, *job.after)) return finish(Status::kDone, {}, out);
@@ -76,12 +96,13 @@ void CommandRunner::fail_read_back(DriverOutputs& out) {
   const Job& job = queue_.front();
   if (!job.refusal.empty()) return finish(Status::kFailed, "sway refused: " + job.refusal, out);
   if (!job.after) return finish(Status::kFailed, "sway said success, and the output is gone", out);
-  finish(Status::kFailed, "sway said success and did not do it", out);
+  if (!opposite_of(job.command)) return finish(Status::kFailed, kNotDone, out);
+  step_ = Step::kTakeBack;
 }
 
 void CommandRunner::tick(Instant now, DriverOutputs& out) {
   if (step_ != Step::kIdle && now >= queue_.front().deadline) {
-    const bool sent = step_ == Step::kReadBack || (step_ == Step::kChange && asked_);
+    const bool sent = step_ == Step::kReadBack || step_ == Step::kTakeBack || (step_ == Step::kChange && asked_);
     finish(Status::kDeadline,
            sent ? "sway did not show the change in time; its outcome is unknown"
                 : "sway did not answer in time; nothing was changed",
@@ -110,7 +131,7 @@ Instant CommandRunner::next_ask_at() const noexcept {
 }
 
 void CommandRunner::on_connection_lost(DriverOutputs& out) {
-  const bool sent = step_ == Step::kReadBack || (step_ == Step::kChange && asked_);
+  const bool sent = step_ == Step::kReadBack || step_ == Step::kTakeBack || (step_ == Step::kChange && asked_);
   asked_ = false;
   if (step_ == Step::kIdle) return;
   if (sent) return finish(Status::kFailed, "sway's IPC connection broke; the outcome is unknown", out);
@@ -136,8 +157,8 @@ void CommandRunner::say(const Job& job, Status status, std::string error, Driver
   finished.status = status;
   finished.error = std::move(error);
   finished.result = msg::Value::map();
-  if (job.before) finished.result.set("before", output_fields(*job.before));
-  if (job.after) finished.result.set("after", output_fields(*job.after));
+  if (job.before) finished.result.set("before", output_fields(job.command, *job.before));
+  if (job.after) finished.result.set("after", output_fields(job.command, *job.after));
   out.events.emplace_back(std::move(finished));
 }
 

@@ -3,6 +3,8 @@
 // things it does not do. A state machine without sockets: the driver asks it what to send and gives it the replies.
 //
 //   kIdle -> kReadBefore -> kChange -> kReadBack (asked again until it shows the wish, or kReadBackTime is over) -> kIdle
+//   kReadBack -> kTakeBack -> kIdle    a wish to switch off that sway did not fulfil: it would keep it for later, and then
+//                                      refuse every other change of that output
 
 #include <chrono>
 #include <cstdint>
@@ -12,8 +14,8 @@
 #include <vector>
 
 #include "agent/driver.h"
+#include "agent/output/output_command.h"
 #include "agent/sway/ipc_codec.h"
-#include "agent/sway/output_command.h"
 #include "common/base/instant.h"
 
 namespace compositord::agent::sway {
@@ -47,13 +49,13 @@ class CommandRunner {
   Instant next_ask_at() const noexcept;
 
  private:
-  enum class Step { kIdle, kReadBefore, kChange, kReadBack };
+  enum class Step { kIdle, kReadBefore, kChange, kReadBack, kTakeBack };
   struct Job {
     std::uint64_t id = 0;
     OutputCommand command;
     Instant deadline;
-    std::optional<SwayOutput> before;
-    std::optional<SwayOutput> after;
+    std::optional<KnownOutput> before;
+    std::optional<KnownOutput> after;
     std::string refusal;  // sway's own words when it did not say success
   };
 

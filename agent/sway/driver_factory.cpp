@@ -34,7 +34,8 @@ Result<std::unique_ptr<Driver>> make_wayland_family_driver(ConnectedDisplay disp
   const std::string ipc_path = sway_ipc_path(display, *peer);
   // sway may not have made its IPC socket yet, and a packager may have renamed sway: either fact is enough.
   const bool is_sway = executable_name(peer->executable) == "sway" || exists(ipc_path);
-  auto wayland = WaylandDriver::create(std::move(display), std::move(*peer), !is_sway, now);
+  const WaylandDriver::Options options{!is_sway, !is_sway};  // sway's IPC tells both, and does more
+  auto wayland = WaylandDriver::create(std::move(display), std::move(*peer), options, now);
   if (!wayland) return tl::unexpected(wayland.error());
   if (!is_sway) return std::unique_ptr<Driver>(std::move(*wayland));
   return std::unique_ptr<Driver>(std::make_unique<sway::SwayDriver>(std::move(*wayland), ipc_path));

@@ -52,8 +52,8 @@ msg::Mode mode_of(const msg::Value& map) {
                    integer<std::uint32_t>(map, "refresh"), false};
 }
 
-SwayOutput output_of(const msg::Value& map) {
-  SwayOutput o;
+KnownOutput output_of(const msg::Value& map) {
+  KnownOutput o;
   o.output.name = text(map, "name");
   o.output.make = text(map, "make");
   o.output.model = text(map, "model");
@@ -101,11 +101,11 @@ Result<std::string> parse_version(std::string_view payload) {
   return version;
 }
 
-Result<std::vector<SwayOutput>> parse_outputs(std::string_view payload) {
+Result<std::vector<KnownOutput>> parse_outputs(std::string_view payload) {
   return maps_of(payload, kOutputsMax, "outputs").map([](const msg::Value::Array& maps) {
-    std::vector<SwayOutput> outputs;
+    std::vector<KnownOutput> outputs;
     for (const msg::Value& map : maps) {
-      SwayOutput one = output_of(map);
+      KnownOutput one = output_of(map);
       if (!one.output.name.empty()) outputs.push_back(std::move(one));
     }
     return outputs;

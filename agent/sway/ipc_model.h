@@ -8,20 +8,15 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/output/output_command.h"
 #include "common/base/result.h"
 #include "common/msg/manifest.h"
 
 namespace compositord::agent::sway {
 
-struct SwayOutput {
-  msg::Output output;
-  bool active = false;   // part of the layout; `sway output X disable` ends it
-  bool powered = false;  // its monitor is not put to sleep
-};
-
 // Each takes the payload of a reply. Errors: kMalformed or kTooLarge, as decode_json() or with the field that is missing.
 Result<std::string> parse_version(std::string_view payload);  // "1.7"
-Result<std::vector<SwayOutput>> parse_outputs(std::string_view payload);
+Result<std::vector<KnownOutput>> parse_outputs(std::string_view payload);
 Result<std::vector<msg::InputDevice>> parse_inputs(std::string_view payload);
 // Empty when every command of the line succeeded, else sway's own words.
 Result<std::string> parse_command_errors(std::string_view payload);

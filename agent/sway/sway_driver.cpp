@@ -17,7 +17,7 @@ template <class... Handlers>
 Overloaded(Handlers...) -> Overloaded<Handlers...>;
 
 // Wayland's word on an output, with what only sway knows of it.
-void enrich(msg::Output& output, const SwayOutput& known) {
+void enrich(msg::Output& output, const KnownOutput& known) {
   const msg::Output& o = known.output;
   if (!o.make.empty()) output.make = o.make;
   if (!o.model.empty()) output.model = o.model;
@@ -190,7 +190,7 @@ Result<void> SwayDriver::take_facts(Owed kind, const std::string& payload) {
   switch (kind) {
     case Owed::kVersion: return parse_version(payload).map([&](std::string&& v) { version_ = std::move(v); });
     case Owed::kOutputs:
-      return parse_outputs(payload).map([&](std::vector<SwayOutput>&& v) { outputs_ = std::move(v); });
+      return parse_outputs(payload).map([&](std::vector<KnownOutput>&& v) { outputs_ = std::move(v); });
     case Owed::kInputs:
       return parse_inputs(payload).map([&](std::vector<msg::InputDevice>&& v) { inputs_ = std::move(v); });
     case Owed::kNothing:
@@ -265,7 +265,7 @@ msg::Manifest SwayDriver::manifest() const {
   if (inputs_) m.inputs = *inputs_;
   for (msg::CommandSupport& command : m.commands) command = msg::CommandSupport{command.name, true, {}};
   if (!outputs_) return m;
-  for (const SwayOutput& known : *outputs_) {
+  for (const KnownOutput& known : *outputs_) {
     const auto output = find_named(m.outputs, known.output.name, [](const auto& o) { return o.name; });
     if (output != m.outputs.end()) {
       enrich(*output, known);
@@ -279,7 +279,7 @@ msg::Manifest SwayDriver::manifest() const {
 SwayDriver::OutputStates SwayDriver::output_states() const {
   OutputStates states = wayland_states_;
   if (!outputs_) return states;
-  for (const SwayOutput& known : *outputs_) {
+  for (const KnownOutput& known : *outputs_) {
     if (known.active && known.powered) continue;
     const auto state = find_named(states, known.output.name, [](const auto& s) { return s.first; });
     if (state != states.end()) {

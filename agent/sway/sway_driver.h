@@ -84,7 +84,7 @@ class SwayDriver : public Driver {
   CommandRunner runner_;
 
   std::optional<std::string> version_;
-  std::optional<std::vector<SwayOutput>> outputs_;
+  std::optional<std::vector<KnownOutput>> outputs_;
   std::optional<std::vector<msg::InputDevice>> inputs_;
   std::optional<msg::Manifest> wayland_manifest_;
   OutputStates wayland_states_;

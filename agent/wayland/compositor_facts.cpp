@@ -37,10 +37,9 @@ std::string reason(std::string_view compositor, const std::vector<msg::Protocol>
   if (compositor == "cage") {
     return "cage offers no protocol to change an output; restart it with other settings";
   }
-  for (const std::string_view protocol : {"zwlr_output_manager_v1", "kde_output_management_v2"}) {
-    if (announces(protocols, protocol)) {
-      return fmt::format("{} offers {}, which this agent does not speak", compositor, protocol);
-    }
+  constexpr std::string_view kUnknownProtocol = "kde_output_management_v2";
+  if (announces(protocols, kUnknownProtocol)) {
+    return fmt::format("{} offers {}, which this agent does not speak", compositor, kUnknownProtocol);
   }
   return fmt::format("{} offers no protocol that this agent speaks to change an output", compositor);
 }
@@ -60,7 +59,8 @@ std::vector<msg::CommandSupport> unsupported_commands(std::string_view composito
                                                       const std::vector<msg::Protocol>& protocols) {
   const std::string why = reason(compositor, protocols);
   std::vector<msg::CommandSupport> commands;
-  for (const char* name : {"output.mode", "output.position", "output.scale", "output.transform"}) {
+  for (const char* name : {"output.disable", "output.enable", "output.mode", "output.position", "output.power",
+                           "output.scale", "output.transform"}) {
     commands.push_back(msg::CommandSupport{name, false, why});
   }
   return commands;

@@ -33,6 +33,7 @@ class OutputObject {
   void bind_xdg(zxdg_output_manager_v1* manager, std::uint32_t manager_version);
 
   std::uint32_t global_name() const noexcept { return global_name_; }
+  wl_output* proxy() const noexcept { return proxy_; }  // nullptr when it could not be bound
   // The last complete batch. The name is empty when the compositor gives none.
   const msg::Output& output() const noexcept { return committed_; }
   // Whether a batch was completed since the last call.

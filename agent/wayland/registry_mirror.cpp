@@ -80,6 +80,15 @@ std::vector<msg::Output> RegistryMirror::outputs() const {
   return list;
 }
 
+std::vector<wlr::BoundOutput> RegistryMirror::bound_outputs() const {
+  const std::vector<msg::Output> named = outputs();
+  std::vector<wlr::BoundOutput> list;
+  for (std::size_t i = 0; i < outputs_.size(); ++i) {
+    list.push_back(wlr::BoundOutput{named[i].name, outputs_[i]->global_name(), outputs_[i]->proxy()});
+  }
+  return list;
+}
+
 std::vector<msg::InputDevice> RegistryMirror::inputs() const {
   static constexpr std::array<std::pair<std::uint32_t, std::string_view>, 3> kKinds{
       {{WL_SEAT_CAPABILITY_POINTER, "pointer"},
@@ -121,6 +130,7 @@ void RegistryMirror::add_global(std::uint32_t name, const std::string& interface
 
 void RegistryMirror::remove_global(std::uint32_t name) {
   if (globals_.erase(name) == 0) return;
+  removed_.push_back(name);
   changed_ = true;
   std::erase_if(outputs_, [&](const auto& output) { return output->global_name() == name; });
   std::erase_if(seats_, [&](const auto& seat) {

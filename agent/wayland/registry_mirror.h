@@ -6,9 +6,11 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "agent/wayland/output_object.h"
+#include "agent/wlr/output_power.h"
 #include "common/msg/manifest.h"
 
 struct wl_display;
@@ -34,10 +36,16 @@ class RegistryMirror {
   std::vector<msg::Output> outputs() const;      // in the order of announcement, each with a unique name
   std::vector<msg::InputDevice> inputs() const;  // one per seat and capability
 
+  const std::map<std::uint32_t, msg::Protocol>& globals() const noexcept { return globals_; }  // by registry name
+  wl_registry* registry() const noexcept { return registry_; }
+  std::vector<wlr::BoundOutput> bound_outputs() const;  // as outputs() names them
+
   // Whether anything of the above changed since the last call.
   bool take_changed() noexcept;
   // Whether objects were bound since the last call: their own events arrive within one round trip.
   bool take_bound() noexcept;
+  // The registry names of the globals that vanished since the last call.
+  std::vector<std::uint32_t> take_removed() noexcept { return std::exchange(removed_, {}); }
   // Announcements left out because a maximum was reached.
   std::uint64_t refused() const noexcept { return refused_; }
 
@@ -62,6 +70,7 @@ class RegistryMirror {
   std::map<std::uint32_t, msg::Protocol> globals_;
   std::vector<std::unique_ptr<OutputObject>> outputs_;
   std::vector<std::unique_ptr<Seat>> seats_;
+  std::vector<std::uint32_t> removed_;
   bool changed_ = false;
   bool bound_ = false;
   std::uint64_t refused_ = 0;

@@ -10,7 +10,9 @@
 
 #include <fmt/format.h>
 
+#include "agent/process/known_exit.h"
 #include "agent/wayland/compositor_facts.h"
+#include "agent/wlr/output_control.h"
 
 namespace compositord::agent {
 
@@ -52,6 +54,7 @@ struct WaylandDriver::Connection {
   // Before the mirror, so that it outlives the mirror's objects.
   std::unique_ptr<wl_display, Disconnect> display;
   RegistryMirror mirror;
+  wlr::OutputControl control;
   wl_callback* settle = nullptr;
   wl_callback* probe = nullptr;
 };
@@ -74,7 +77,7 @@ struct SyncEvents {
   static constexpr wl_callback_listener kProbe{probed};
 };
 
-Result<std::unique_ptr<WaylandDriver>> WaylandDriver::create(ConnectedDisplay display, Peer peer, bool ask_executable,
+Result<std::unique_ptr<WaylandDriver>> WaylandDriver::create(ConnectedDisplay display, Peer peer, Options options,
                                                              Instant now) {
   wl_log_set_handler_client(be_silent);
   wl_display* handle = wl_display_connect_to_fd(display.socket.get());
@@ -83,9 +86,9 @@ Result<std::unique_ptr<WaylandDriver>> WaylandDriver::create(ConnectedDisplay di
   }
   static_cast<void>(display.socket.release());  // the handle closes it from now on
   std::unique_ptr<WaylandDriver> driver(
-      new WaylandDriver(display, std::move(peer), std::make_unique<Connection>(handle), now));
+      new WaylandDriver(display, std::move(peer), std::make_unique<Connection>(handle), options, now));
   driver->watch_process();
-  if (ask_executable) {
+  if (options.ask_executable) {
     DriverOutputs early;
     driver->ask_executable(now, early);
     driver->pending_log_ = std::move(early.log);
@@ -95,8 +98,10 @@ Result<std::unique_ptr<WaylandDriver>> WaylandDriver::create(ConnectedDisplay di
   return driver;
 }
 
-WaylandDriver::WaylandDriver(ConnectedDisplay& display, Peer peer, std::unique_ptr<Connection> connection, Instant now)
-    : display_name_(std::move(display.name)),
+WaylandDriver::WaylandDriver(ConnectedDisplay& display, Peer peer, std::unique_ptr<Connection> connection,
+                             Options options, Instant now)
+    : options_(options),
+      display_name_(std::move(display.name)),
       peer_(std::move(peer)),
       connection_(std::move(connection)),
       greeting_late_at_(now + kGreetingLate) {}
@@ -136,7 +141,7 @@ void WaylandDriver::poll_fds(std::vector<pollfd>& fds) const {
 
 Instant WaylandDriver::next_deadline() const noexcept {
   if (state_ == State::kGone) return kNever;
-  Instant next = std::min(ending_until_, settle_until_);
+  Instant next = std::min({ending_until_, settle_until_, connection_->control.next_deadline()});
   if (process_) next = std::min(next, process_->next_deadline());
   if (version_query_ && state_ != State::kEnding) next = std::min(next, version_query_->next_deadline());
   if (state_ == State::kGreeting) next = std::min(next, greeting_late_at_);
@@ -150,9 +155,11 @@ void WaylandDriver::service(Instant now, DriverOutputs& out) {
   pending_log_.clear();
   if (state_ != State::kEnding) pump(now, out);
   check_end(now, out);
-  if (state_ == State::kGone || state_ == State::kEnding) return;
+  if (state_ == State::kGone) return;
+  if (state_ == State::kEnding) return connection_->control.tick(now, out);
   check_version(now, out);
   settle(now);
+  serve_commands(now, out);
   describe_if_due(now, out);
   if (!flush()) on_broken(now);
   if (state_ == State::kGreeting && now >= greeting_late_at_) {
@@ -195,7 +202,7 @@ void WaylandDriver::on_broken(Instant now) {
 
 void WaylandDriver::check_end(Instant now, DriverOutputs& out) {
   if (process_) {
-    if (const auto end = process_->service(now)) return say_gone(*end, describe_end(*end), out);
+    if (const auto end = process_->service(now)) return say_gone(*end, describe_end_of(name(), *end), out);
   }
   if (state_ != State::kEnding) return;
   // Without a pidfd nobody will ever tell more; a process that ended and owes only the cause has its own deadline.
@@ -205,6 +212,7 @@ void WaylandDriver::check_end(Instant now, DriverOutputs& out) {
 
 void WaylandDriver::say_gone(const ProcessEnd& end, std::string text, DriverOutputs& out) {
   state_ = State::kGone;
+  connection_->control.on_gone(out);
   out.events.emplace_back(driver_event::Gone{end, std::move(text)});
 }
 
@@ -222,6 +230,20 @@ void WaylandDriver::check_version(Instant now, DriverOutputs& out) {
   changed_ = true;
 }
 
+// Whether something was bound.
+bool WaylandDriver::bind_controls() {
+  RegistryMirror& mirror = connection_->mirror;
+  wlr::OutputControl& control = connection_->control;
+  for (const std::uint32_t name : mirror.take_removed()) control.lose_global(name);
+  if (!options_.control_outputs) return false;
+  bool bound = false;
+  for (const auto& [name, global] : mirror.globals()) {
+    if (control.take_global(mirror.registry(), name, global)) bound = true;
+  }
+  if (control.has_power()) control.watch_power(mirror.bound_outputs());
+  return bound;
+}
+
 // Objects that were just bound say what they are within one round trip; until it is answered the picture has holes.
 void WaylandDriver::settle(Instant now) {
   if (std::exchange(settle_answered_, false)) {
@@ -230,7 +252,10 @@ void WaylandDriver::settle(Instant now) {
     changed_ = true;
   }
   const bool first = state_ == State::kGreeting && connection_->settle == nullptr;
-  if (connection_->settle != nullptr || (!connection_->mirror.take_bound() && !first)) return;
+  if (bind_controls()) unsettled_ = true;
+  if (connection_->settle != nullptr) return;
+  if (connection_->mirror.take_bound()) unsettled_ = true;
+  if (!std::exchange(unsettled_, false) && !first) return;
   connection_->settle = wl_display_sync(connection_->display.get());
   if (connection_->settle == nullptr) return;
   wl_callback_add_listener(connection_->settle, &SyncEvents::kSettle, this);
@@ -240,12 +265,13 @@ void WaylandDriver::settle(Instant now) {
 
 void WaylandDriver::describe_if_due(Instant now, DriverOutputs& out) {
   changed_ = connection_->mirror.take_changed() || changed_;
+  changed_ = connection_->control.take_changed() || changed_;
   if (now >= settle_until_) settle_until_ = kNever;
   if (now >= describe_not_before_ || !version_query_) describe_not_before_ = kNever;
   if (state_ != State::kUp || settle_until_ != kNever || describe_not_before_ != kNever) return;
   if (!std::exchange(changed_, false)) return;
   msg::Manifest next = manifest();
-  const std::vector<msg::Output> outputs = next.outputs;
+  const std::vector<KnownOutput> outputs = connection_->control.complete(connection_->mirror.outputs());
   if (!described_ || !(*described_ == next)) {
     described_ = std::move(next);
     out.events.emplace_back(driver_event::Described{*described_});
@@ -260,15 +286,17 @@ void WaylandDriver::describe_if_due(Instant now, DriverOutputs& out) {
   }
 }
 
-void WaylandDriver::describe_outputs(const std::vector<msg::Output>& outputs, DriverOutputs& out) {
+void WaylandDriver::describe_outputs(const std::vector<KnownOutput>& outputs, DriverOutputs& out) {
   auto next = output_states_;
   for (auto& [name, state] : next) state = msg::OutputState::kDisconnected;
-  for (const msg::Output& output : outputs) {
-    const auto known = std::find_if(next.begin(), next.end(), [&](const auto& s) { return s.first == output.name; });
+  for (const KnownOutput& output : outputs) {
+    const std::string& name = output.output.name;
+    const auto state = output.active && output.powered ? msg::OutputState::kOn : msg::OutputState::kOff;
+    const auto known = std::find_if(next.begin(), next.end(), [&](const auto& s) { return s.first == name; });
     if (known != next.end()) {
-      known->second = msg::OutputState::kOn;
+      known->second = state;
     } else {
-      next.emplace_back(output.name, msg::OutputState::kOn);
+      next.emplace_back(name, state);
     }
   }
   while (next.size() > kOutputsRememberedMax) {
@@ -282,10 +310,19 @@ void WaylandDriver::describe_outputs(const std::vector<msg::Output>& outputs, Dr
   out.events.emplace_back(driver_event::OutputsChanged{output_states_});
 }
 
+std::string WaylandDriver::name() const { return compositor_name(peer_.executable, connection_->mirror.protocols()); }
+
+std::vector<msg::CommandSupport> WaylandDriver::commands() const {
+  const std::string compositor = name();
+  auto list = unsupported_commands(compositor, connection_->mirror.protocols());
+  connection_->control.support(list, compositor);
+  return list;
+}
+
 msg::Manifest WaylandDriver::manifest() const {
   msg::Manifest m;
   m.protocols = connection_->mirror.protocols();
-  m.name = compositor_name(peer_.executable, m.protocols);
+  m.name = name();
   m.version = version_;
   m.version_source = version_source_;
   m.kind = msg::DisplayKind::kWayland;
@@ -293,9 +330,11 @@ msg::Manifest WaylandDriver::manifest() const {
   m.pid = static_cast<std::uint64_t>(std::max<pid_t>(peer_.pid, 0));
   m.executable = peer_.executable;
   m.driver = "wayland";
-  m.outputs = connection_->mirror.outputs();
+  for (KnownOutput& known : connection_->control.complete(connection_->mirror.outputs())) {
+    m.outputs.push_back(std::move(known.output));
+  }
   m.inputs = connection_->mirror.inputs();
-  m.commands = unsupported_commands(m.name, m.protocols);
+  m.commands = commands();
   return m;
 }
 
@@ -312,19 +351,30 @@ void WaylandDriver::look_at_process(DriverOutputs& out) {
   out.events.emplace_back(process_ ? process_->look() : driver_event::CauseSeen{});
 }
 
-void WaylandDriver::execute(std::uint64_t command_id, const std::string& method, const msg::Value&, Instant, Instant,
-                            DriverOutputs& out) {
-  const std::string name = compositor_name(peer_.executable, connection_->mirror.protocols());
+void WaylandDriver::execute(std::uint64_t command_id, const std::string& method, const msg::Value& params, Instant now,
+                            Instant deadline, DriverOutputs& out) {
   driver_event::CommandFinished finished;
   finished.command_id = command_id;
   finished.status = Status::kNotFound;
   finished.error = fmt::format("there is no command \"{}\"", escape_for_log(method, 64));
-  for (const msg::CommandSupport& command : unsupported_commands(name, connection_->mirror.protocols())) {
+  for (const msg::CommandSupport& command : commands()) {
     if (command.name != method) continue;
+    if (command.supported) {
+      connection_->control.execute(command_id, method, params, now, deadline, out);
+      serve_commands(now, out);
+      if (!flush()) on_broken(now);
+      return;
+    }
     finished.status = Status::kUnsupported;
     finished.error = command.reason;
   }
   out.events.emplace_back(std::move(finished));
+}
+
+void WaylandDriver::serve_commands(Instant now, DriverOutputs& out) {
+  wlr::OutputControl& control = connection_->control;
+  if (state_ != State::kUp || control.is_idle()) return;
+  control.serve(name(), connection_->mirror.outputs(), now, out);
 }
 
 }  // namespace compositord::agent

@@ -1,6 +1,6 @@
 #pragma once
-// The driver for any Wayland compositor: what the core protocol and xdg-output tell, the process behind the socket, and
-// the round trip as progress probe. Drivers for compositors that offer more are built around it (agent/sway).
+// The driver for any Wayland compositor: what the core protocol and xdg-output tell, the process behind the socket, the
+// round trip as progress probe, and the wlr protocols for its outputs where they are announced (agent/wlr). Drivers for compositors that offer more are built around it (agent/sway).
 //
 // Order on the descriptor, as wayland-client's contract wants it: prepare_read -> flush -> (the loop polls) -> read_events
 // -> dispatch_pending. Between two calls no read is prepared, so the loop may come for any reason or none.
@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "agent/driver.h"
+#include "agent/output/output_command.h"
 #include "agent/process/peer.h"
 #include "agent/process/process_watch.h"
 #include "agent/process/version_query.h"
@@ -35,8 +36,12 @@ class WaylandDriver : public Driver {
   // Outputs that are remembered as disconnected; the oldest is forgotten first.
   static constexpr std::size_t kOutputsRememberedMax = 256;
 
-  // With `ask_executable` the version comes from `EXE --version`. Errors: kFailed when the display can't be used at all.
-  static Result<std::unique_ptr<WaylandDriver>> create(ConnectedDisplay display, Peer peer, bool ask_executable,
+  struct Options {
+    bool ask_executable = true;   // the version comes from `EXE --version`
+    bool control_outputs = true;  // commands are carried out by the wlr protocols, where they are announced
+  };
+  // Errors: kFailed when the display can't be used at all.
+  static Result<std::unique_ptr<WaylandDriver>> create(ConnectedDisplay display, Peer peer, Options options,
                                                        Instant now);
   ~WaylandDriver() override;
 
@@ -45,7 +50,7 @@ class WaylandDriver : public Driver {
   void service(Instant now, DriverOutputs& out) override;
   void start_probe(Instant now, DriverOutputs& out) override;
   void look_at_process(DriverOutputs& out) override;
-  // Every method ends with kUnsupported and the reason in the manifest, unknown ones with kNotFound.
+  // What the manifest doesn't list as supported ends with kUnsupported and its reason, unknown methods with kNotFound.
   void execute(std::uint64_t command_id, const std::string& method, const msg::Value& params, Instant now,
                Instant deadline, DriverOutputs& out) override;
 
@@ -62,7 +67,8 @@ class WaylandDriver : public Driver {
   struct Connection;
   friend struct SyncEvents;
 
-  WaylandDriver(ConnectedDisplay& display, Peer peer, std::unique_ptr<Connection> connection, Instant now);
+  WaylandDriver(ConnectedDisplay& display, Peer peer, std::unique_ptr<Connection> connection, Options options,
+                Instant now);
   void watch_process();
   void pump(Instant now, DriverOutputs& out);
   bool flush();
@@ -70,11 +76,16 @@ class WaylandDriver : public Driver {
   void check_end(Instant now, DriverOutputs& out);
   void say_gone(const ProcessEnd& end, std::string text, DriverOutputs& out);
   void check_version(Instant now, DriverOutputs& out);
+  bool bind_controls();
   void settle(Instant now);
+  void serve_commands(Instant now, DriverOutputs& out);
   void describe_if_due(Instant now, DriverOutputs& out);
-  void describe_outputs(const std::vector<msg::Output>& outputs, DriverOutputs& out);
+  void describe_outputs(const std::vector<KnownOutput>& outputs, DriverOutputs& out);
+  std::string name() const;
+  std::vector<msg::CommandSupport> commands() const;
   msg::Manifest manifest() const;
 
+  Options options_;
   std::string display_name_;
   Peer peer_;
   std::unique_ptr<Connection> connection_;
@@ -85,6 +96,7 @@ class WaylandDriver : public Driver {
 
   State state_ = State::kGreeting;
   bool flush_blocked_ = false;    // the socket is full: wait for POLLOUT
+  bool unsettled_ = false;        // something was bound that no round trip was sent behind yet
   bool settle_answered_ = false;  // set by the callback, taken by settle()
   bool probe_answered_ = false;
   bool changed_ = false;

@@ -160,11 +160,15 @@ class RealMessages(unittest.TestCase):
     def commands(self, caller, output, i):
         for name, params in (("mode", {"width_px": 1024 + i, "height_px": 768, "refresh_mhz": 60_000}),
                              ("scale", {"scale": 1.5 + i}), ("position", {"x": 100 + i, "y": -50}),
-                             ("transform", {"transform": ("90", "flipped-180")[i]})):
+                             ("transform", {"transform": ("90", "flipped-180")[i]}), ("enable", {}), ("power", {"on": True})):
             reply = self.check_call(caller, "compositor/" + WALL, "output." + name, {"output": output, **params},
                                     "command-output-" + name, "command-output-result")
             self.assertEqual(reply.status, 200, reply)
             self.assertEqual(set(reply.result), {"before", "after"})
+        # sway 1.7 says success, and its headless outputs stay on.
+        reply = self.check_call(caller, "compositor/" + WALL, "output.disable", {"output": output},
+                                "command-output-disable", "command-output-result")
+        self.assertEqual(reply.status, 500, reply)
         reply = self.check_call(caller, "compositor/" + WALL, "output.scale", {"output": "NOPE-1", "scale": 2},
                                 "command-output-scale", "command-output-result")
         self.assertEqual(reply.status, 404, reply)

@@ -1,4 +1,4 @@
-// The Wayland and sway drivers against real compositors.
+// The Wayland and sway drivers against real compositors. What the wlr protocols do is in wlr_driver_test.cpp.
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
@@ -78,21 +78,60 @@ struct Kind {
   std::string driver;
   std::string global;
   std::string output;
+  std::string display;
+  agent::ProcessEnd end;  // when it is asked to end
+  std::string end_text;
 };
 
 class EveryCompositor : public ::testing::TestWithParam<Kind> {
  protected:
   CompositorProcess make() {
-    return GetParam().name == "sway" ? CompositorProcess::sway(dir_) : CompositorProcess::weston(dir_);
+    if (GetParam().name == "sway") return CompositorProcess::sway(dir_);
+    if (GetParam().name == "phoc") return CompositorProcess::phoc(dir_);
+    if (GetParam().name == "cage") return CompositorProcess::cage(dir_);
+    return CompositorProcess::weston(dir_);
   }
   RuntimeDir dir_;
 };
 
-INSTANTIATE_TEST_SUITE_P(
-    Drivers, EveryCompositor,
-    ::testing::Values(Kind{"sway", "1.7", "ipc", "sway", "zwlr_screencopy_manager_v1", "HEADLESS-1"},
-                      Kind{"weston", "10.0.1", "executable", "wayland", "weston_desktop_shell", "headless"}),
-    [](const auto& kind) { return kind.param.name; });
+INSTANTIATE_TEST_SUITE_P(Drivers, EveryCompositor,
+                         ::testing::Values(Kind{"sway",
+                                                "1.7",
+                                                "ipc",
+                                                "sway",
+                                                "zwlr_screencopy_manager_v1",
+                                                "HEADLESS-1",
+                                                "wayland-1",
+                                                {0, std::nullopt},
+                                                "exited with code 0"},
+                                           Kind{"weston",
+                                                "10.0.1",
+                                                "executable",
+                                                "wayland",
+                                                "weston_desktop_shell",
+                                                "headless",
+                                                "wayland-1",
+                                                {0, std::nullopt},
+                                                "exited with code 0"},
+                                           Kind{"phoc",
+                                                "0.24.0",
+                                                "executable",
+                                                "wayland",
+                                                "phosh_private",
+                                                "HEADLESS-1",
+                                                "wayland-0",
+                                                {std::nullopt, SIGTERM},
+                                                "killed by signal 15 (SIGTERM), as phoc ends when it is asked to"},
+                                           Kind{"cage",
+                                                "0.1.4",
+                                                "executable",
+                                                "wayland",
+                                                "zwlr_screencopy_manager_v1",
+                                                "HEADLESS-1",
+                                                "wayland-0",
+                                                {std::nullopt, SIGABRT},
+                                                "killed by signal 6 (SIGABRT), as cage ends when it is asked to"}),
+                         [](const auto& kind) { return kind.param.name; });
 
 TEST_P(EveryCompositor, IsDescribedOnceItAnswers) {
   CompositorProcess compositor = make();
@@ -104,7 +143,7 @@ TEST_P(EveryCompositor, IsDescribedOnceItAnswers) {
   EXPECT_EQ(manifest.version, GetParam().version);
   EXPECT_EQ(manifest.version_source, GetParam().version_source);
   EXPECT_EQ(manifest.driver, GetParam().driver);
-  EXPECT_EQ(manifest.display, "wayland-1");
+  EXPECT_EQ(manifest.display, GetParam().display);
   EXPECT_EQ(manifest.pid, static_cast<std::uint64_t>(compositor.pid()));
   EXPECT_EQ(manifest.executable, "/usr/bin/" + GetParam().name);
   EXPECT_THAT(manifest.protocols, Contains(Field(&msg::Protocol::name, GetParam().global)));
@@ -158,7 +197,7 @@ TEST_P(EveryCompositor, IsGoneWithTheSignalThatKilledIt) {
   EXPECT_EQ(loop.last<Gone>()->text, "killed by signal 9 (SIGKILL)");
 }
 
-TEST_P(EveryCompositor, IsGoneWithItsExitCode) {
+TEST_P(EveryCompositor, IsGoneAsItEndsWhenItIsAskedTo) {
   CompositorProcess compositor = make();
   DriverLoop loop(in(dir_));
   compositor.start();
@@ -167,9 +206,9 @@ TEST_P(EveryCompositor, IsGoneWithItsExitCode) {
   const auto status = compositor.reap();  // this time it is reaped before the driver looks: only the pidfd knows
   ASSERT_TRUE(status);
   ASSERT_TRUE(loop.run_until([&] { return loop.count<Gone>() > 0; }));
-  EXPECT_EQ(loop.last<Gone>()->end.code, 0);
-  EXPECT_FALSE(loop.last<Gone>()->end.signal);
-  EXPECT_EQ(loop.last<Gone>()->text, "exited with code 0");
+  EXPECT_EQ(loop.last<Gone>()->end.code, GetParam().end.code);
+  EXPECT_EQ(loop.last<Gone>()->end.signal, GetParam().end.signal);
+  EXPECT_EQ(loop.last<Gone>()->text, GetParam().end_text);
 }
 
 TEST_P(EveryCompositor, IsSeenAgainSoonAfterARestart) {
@@ -183,7 +222,7 @@ TEST_P(EveryCompositor, IsSeenAgainSoonAfterARestart) {
   ASSERT_TRUE(loop.run_until([&] { return loop.logged("display.stale"); })) << loop.log_text();
   compositor.start();
   const Instant started_at = monotonic_now();
-  ASSERT_TRUE(loop.wait_for_described()) << loop.log_text();
+  ASSERT_TRUE(loop.wait_for_described()) << loop.log_text() << compositor.printed();
   EXPECT_LT(to_ms(monotonic_now() - started_at), 3000);
   RecordProperty("ms_from_start_to_described", static_cast<int>(to_ms(monotonic_now() - started_at)));
   EXPECT_EQ(loop.last<Described>()->manifest.pid, static_cast<std::uint64_t>(compositor.pid()));
@@ -337,6 +376,23 @@ TEST_F(SwayCommands, DoNotBelieveASuccessThatIsNone) {
   ASSERT_NE(lied.result.find("after"), nullptr);
   EXPECT_EQ(field(*lied.result.find("after"), "current_mode", "refresh_mhz"),
             field(swaymsg_output(sway_, "HEADLESS-1"), "current_mode", "refresh"));
+}
+
+TEST_F(SwayCommands, DoNotBelieveThatAHeadlessOutputIsSwitchedOff) {
+  for (const auto& [method, on] : {std::pair{"output.disable", false}, {"output.power", true}}) {
+    Value params = Value::map({{"output", "HEADLESS-1"}});
+    if (on) params.set("on", Value(false));
+    const auto lied = loop_.run(method, params);
+    EXPECT_EQ(lied.status, Status::kFailed) << method << " " << as_text(lied);
+    EXPECT_EQ(lied.error, "sway said success and did not do it");
+    EXPECT_EQ(field(*lied.result.find("after"), "current_mode", "width_px"), Value(1280));
+  }
+  // sway keeps the wish that it could not fulfil; what is asked for next must not suffer from it.
+  const auto done = loop_.run("output.enable", Value::map({{"output", "HEADLESS-1"}}));
+  EXPECT_EQ(done.status, Status::kDone) << as_text(done);
+  const auto mode =
+      loop_.run("output.mode", Value::map({{"output", "HEADLESS-1"}, {"width_px", 800}, {"height_px", 600}}));
+  EXPECT_EQ(mode.status, Status::kDone) << as_text(mode);
 }
 
 TEST_F(SwayCommands, EndByTheirDeadlineWhenSwayIsStopped) {

@@ -21,6 +21,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <iterator>
 #include <memory>
 #include <stdexcept>
 #include <utility>
@@ -82,6 +83,26 @@ CompositorProcess CompositorProcess::weston(const RuntimeDir& dir, const std::st
           {"/usr/bin/weston", "--backend=headless-backend.so", "--use-pixman", "--width=1280", "--height=720",
            "--idle-time=0", "--no-config", "--socket=" + display},
           {}};
+}
+
+CompositorProcess CompositorProcess::phoc(const RuntimeDir& dir, int outputs) {
+  const std::string config = dir.path() + "/phoc.ini";
+  std::string text = "[core]\nxwayland=false\n";
+  for (int i = 0; i < outputs; ++i) {
+    text += "[output:HEADLESS-" + std::to_string(i + 1) + "]\nmode=1280x720\nscale=1\nx=" + std::to_string(i * 1280) +
+            "\ny=0\n";
+  }
+  write_file(config, text);
+  return {dir,
+          {"/usr/bin/phoc", "-C", config},
+          {"WLR_BACKENDS=headless", "WLR_LIBINPUT_NO_DEVICES=1", "WLR_RENDERER=pixman",
+           "WLR_HEADLESS_OUTPUTS=" + std::to_string(outputs)}};
+}
+
+CompositorProcess CompositorProcess::cage(const RuntimeDir& dir) {
+  return {dir,
+          {"/usr/bin/cage", "--", "/usr/bin/weston-simple-shm"},
+          {"WLR_BACKENDS=headless", "WLR_LIBINPUT_NO_DEVICES=1", "WLR_RENDERER=pixman"}};
 }
 
 CompositorProcess::CompositorProcess(const RuntimeDir& dir, std::vector<std::string> arguments,
@@ -167,6 +188,11 @@ std::optional<int> CompositorProcess::reap(std::chrono::milliseconds timeout) {
   if (!has_ended || ::waitpid(pid_, &status, 0) != pid_) return std::nullopt;
   pid_ = 0;
   return status;
+}
+
+std::string CompositorProcess::printed() const {
+  std::ifstream file(dir_ + "/compositor.log");
+  return {std::istreambuf_iterator<char>(file), {}};
 }
 
 std::string CompositorProcess::ipc_socket() const {

@@ -26,9 +26,12 @@ class RuntimeDir {
 
 class CompositorProcess {
  public:
-  // The display's socket is what the compositor chooses: wayland-1 in an empty directory. The directory must outlive this.
+  // The display's socket is what the compositor chooses in an empty directory: wayland-1 (sway, weston) or wayland-0 (phoc,
+  // cage). The directory must outlive this.
   static CompositorProcess sway(const RuntimeDir& dir, int outputs = 1);
   static CompositorProcess weston(const RuntimeDir& dir, const std::string& display = "wayland-1");
+  static CompositorProcess phoc(const RuntimeDir& dir, int outputs = 1);  // 1280x720 each, side by side
+  static CompositorProcess cage(const RuntimeDir& dir);                   // with weston-simple-shm as its only client
 
   CompositorProcess(CompositorProcess&& other) noexcept;
   CompositorProcess& operator=(CompositorProcess&&) = delete;
@@ -43,6 +46,8 @@ class CompositorProcess {
   void signal(int number) const;  // SIGSTOP, SIGCONT, SIGKILL, SIGTERM
   // Waits for its end and reaps it: the wait status, or none when it still runs after `timeout`.
   std::optional<int> reap(std::chrono::milliseconds timeout = std::chrono::seconds(10));
+  // What it printed so far, in all its starts.
+  std::string printed() const;
   // The path of sway's IPC socket.
   std::string ipc_socket() const;
 

@@ -1,6 +1,6 @@
 # The drivers of the agent: their parsers and state machines, hostile compositors, and real ones.
 compositord_test(agent_process
-  SOURCES agent_process_test.cpp support/temp_dir.cpp
+  SOURCES agent_process_test.cpp known_exit_test.cpp support/temp_dir.cpp
   LIBRARIES compositord::agent_process compositord::clock
   OWN_MAIN)
 compositord_test(agent_sway
@@ -9,8 +9,11 @@ compositord_test(agent_sway
 compositord_test(agent_wayland
   SOURCES hostile_wayland_test.cpp display_watch_test.cpp compositor_facts_test.cpp support/temp_dir.cpp
   LIBRARIES compositord::agent_wayland compositord::clock)
+compositord_test(agent_wlr
+  SOURCES wlr_command_test.cpp
+  LIBRARIES compositord::agent_wlr)
 compositord_test(drivers
-  SOURCES ../integration/drivers_test.cpp support/driver_loop.cpp support/compositor_process.cpp
+  SOURCES ../integration/drivers_test.cpp ../integration/wlr_driver_test.cpp support/driver_loop.cpp support/compositor_process.cpp
   LIBRARIES compositord::agent_sway compositord::clock
   LABELS integration
   TIMEOUT 120)

@@ -31,6 +31,10 @@ TEST(CtlRunArguments, ReadsOutputCommands) {
   EXPECT_EQ(run_json("output.position", {"DP-1", "-100,200"}), R"({"output":"DP-1","x":-100,"y":200})");
   EXPECT_EQ(run_json("output.transform", {"DP-1", "flipped-90"}), R"({"output":"DP-1","transform":"flipped-90"})");
   EXPECT_EQ(run_json("output.transform", {"DP-1", "0"}), R"({"output":"DP-1","transform":"normal"})");
+  EXPECT_EQ(run_json("output.disable", {"DP-1"}), R"({"output":"DP-1"})");
+  EXPECT_EQ(run_json("output.power", {"DP-1", "off"}), R"({"output":"DP-1","on":false})");
+  EXPECT_EQ(run_json("output.power", {"DP-1", "on"}), R"({"output":"DP-1","on":true})");
+  EXPECT_THAT(run_json("output.power", {"DP-1", "standby"}), HasSubstr("\"standby\": on or off expected"));
 }
 
 TEST(CtlRunArguments, ReadsKeysAsJsonElseAsText) {

@@ -16,6 +16,7 @@
 
 #include "agent/process/process_stat.h"
 #include "agent/wayland/wayland_driver.h"
+#include "agent/wlr/output_manager.h"
 #include "common/base/random.h"
 
 namespace compositord::agent {
@@ -73,7 +74,7 @@ class HostileWayland : public ::testing::Test {
     ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()), 0);
     server_ = FileDescriptor(ends[1]);
     ConnectedDisplay display{FileDescriptor(ends[0]), "wayland-9", "/run/wayland-9"};
-    auto driver = WaylandDriver::create(std::move(display), peer_, false, now_);
+    auto driver = WaylandDriver::create(std::move(display), peer_, {false, true}, now_);
     ASSERT_TRUE(driver) << driver.error().text;
     driver_ = std::move(*driver);
     requests_.clear();
@@ -327,6 +328,90 @@ TEST_F(HostileWayland, AFloodDoesNotHoldTheLoop) {
   ASSERT_GT(taken, 100'000);
   service();
   EXPECT_FALSE(wants_to_wait()) << "one call took everything, however much it was";
+}
+
+// --- wlr-output-management ---
+
+// The ids that a server gives to the objects it makes.
+constexpr std::uint32_t kServerIds = 0xff000000U;
+
+TEST_F(HostileWayland, AnHonestHeadThatIsOffIsDescribedAndCanBeTold) {
+  say(global(1, "zwlr_output_manager_v1", 2));
+  be_honest();
+  ASSERT_EQ(bound_.size(), 1U);
+  say(std::string(Event(bound_[0], 0).number(kServerIds)) + std::string(Event(kServerIds, 0).text("DP-7")) +
+      std::string(Event(kServerIds, 4).number(0)));
+  be_honest();
+  EXPECT_TRUE(all<Described>().back()->manifest.outputs.empty()) << "the batch isn't complete";
+  say(Event(bound_[0], 1).number(5));
+  be_honest();
+  const msg::Manifest& m = all<Described>().back()->manifest;
+  ASSERT_EQ(m.outputs.size(), 1U);
+  EXPECT_EQ(m.outputs[0].name, "DP-7");
+  EXPECT_FALSE(m.outputs[0].current_mode);
+  EXPECT_THAT(all<OutputsChanged>().back()->outputs, ElementsAre(Pair("DP-7", msg::OutputState::kOff)));
+  for (const auto& command : m.commands) EXPECT_EQ(command.supported, command.name != "output.power") << command.name;
+  // The head ends: nothing of it stays.
+  say(std::string(Event(kServerIds, 9)) + std::string(Event(bound_[0], 1).number(6)));
+  be_honest();
+  EXPECT_TRUE(all<Described>().back()->manifest.outputs.empty());
+  EXPECT_THAT(all<OutputsChanged>().back()->outputs, ElementsAre(Pair("DP-7", msg::OutputState::kDisconnected)));
+  EXPECT_TRUE(all<Gone>().empty());
+}
+
+TEST_F(HostileWayland, HeadsAndModesAreBounded) {
+  say(global(1, "zwlr_output_manager_v1", 2));
+  be_honest();
+  ASSERT_EQ(bound_.size(), 1U);
+  constexpr std::uint32_t kHeads = 200;
+  std::string flood;
+  for (std::uint32_t i = 0; i < kHeads; ++i) {
+    flood += std::string(Event(bound_[0], 0).number(kServerIds + i)) +
+             std::string(Event(kServerIds + i, 0).text("DP-" + std::to_string(i)));
+  }
+  for (std::uint32_t i = 0; i < 5'000; ++i) flood += Event(kServerIds, 3).number(kServerIds + kHeads + i);
+  flood += Event(bound_[0], 1).number(1);
+  say(std::move(flood));
+  be_honest();
+  const msg::Manifest& m = all<Described>().back()->manifest;
+  EXPECT_EQ(m.outputs.size(), wlr::OutputManager::kHeadsMax);
+  EXPECT_EQ(m.outputs.front().modes.size(), wlr::OutputManager::kModesMax);
+  // A configuration would have to name all of them.
+  for (const auto& command : m.commands) EXPECT_FALSE(command.supported) << command.name;
+  EXPECT_THAT(m.commands.front().reason, HasSubstr("has more than 64 outputs"));
+  EXPECT_TRUE(all<Gone>().empty());
+}
+
+TEST_F(HostileWayland, AManagerThatEndsTakesItsCommandsWithIt) {
+  say(global(1, "zwlr_output_manager_v1", 2));
+  be_honest();
+  say(Event(bound_.at(0), 1).number(1));
+  be_honest();
+  EXPECT_TRUE(all<Described>().back()->manifest.commands.front().supported);
+  say(Event(bound_[0], 2));
+  be_honest();
+  EXPECT_FALSE(all<Described>().back()->manifest.commands.front().supported);
+  say(Event(kRegistry, 1).number(1));
+  be_honest();
+  EXPECT_THAT(all<Described>().back()->manifest.commands.front().reason, HasSubstr("offers no protocol"));
+  EXPECT_TRUE(all<Gone>().empty());
+}
+
+TEST_F(HostileWayland, ACommandThatIsNeverAnsweredEndsAtItsDeadline) {
+  say(global(1, "zwlr_output_manager_v1", 2));
+  be_honest();
+  say(std::string(Event(bound_.at(0), 0).number(kServerIds)) + std::string(Event(kServerIds, 0).text("DP-7")) +
+      std::string(Event(bound_[0], 1).number(5)));
+  be_honest();
+  driver_->execute(3, "output.enable", msg::Value::map({{"output", "DP-7"}}), now_, now_ + milliseconds(500), out_);
+  EXPECT_EQ(driver_->next_deadline(), now_ + milliseconds(500));
+  be_honest();
+  EXPECT_TRUE(all<driver_event::CommandFinished>().empty());
+  now_ = now_ + milliseconds(500);
+  service();
+  ASSERT_EQ(all<driver_event::CommandFinished>().size(), 1U);
+  EXPECT_EQ(all<driver_event::CommandFinished>().front()->status, Status::kDeadline);
+  EXPECT_TRUE(wants_to_wait());
 }
 
 // --- wrong ---

@@ -5,8 +5,9 @@
 
 #include <string>
 
+#include "agent/output/output_command.h"
 #include "agent/sway/command_runner.h"
-#include "agent/sway/output_command.h"
+#include "agent/sway/ipc_line.h"
 
 namespace compositord::agent::sway {
 namespace {
@@ -74,6 +75,20 @@ TEST(OutputCommand, RefusesWrongParametersWithASentence) {
   }
 }
 
+TEST(OutputCommand, SwitchesOutputsAndTheirPower) {
+  const auto line = [](const char* method, Value params) {
+    params.set("output", "DP-1");
+    return to_ipc_line(*parse_output_command(method, params));
+  };
+  EXPECT_EQ(line("output.enable", Value::map()), "output \"DP-1\" enable");
+  EXPECT_EQ(line("output.disable", Value::map()), "output \"DP-1\" disable");
+  EXPECT_EQ(line("output.power", Value::map({{"on", false}})), "output \"DP-1\" dpms off");
+  EXPECT_EQ(line("output.power", Value::map({{"on", true}})), "output \"DP-1\" dpms on");
+  EXPECT_EQ(parse_output_command("output.power", Value::map({{"output", "DP-1"}})).error().text, "on: missing");
+  EXPECT_THAT(parse_output_command("output.enable", Value::map({{"output", "DP-1"}, {"on", true}})).error().text,
+              HasSubstr("on: output.enable has no such parameter (output)"));
+}
+
 TEST(OutputCommand, LetsNoNameIntoSwaysLanguage) {
   for (const std::string name : {"", "A\"; exec reboot; \"", "A;exec x", "A,exec x", "$mod", "A B", "*", "A\\",
                                  "A\nexec x", "[app_id=x]", "ä"}) {
@@ -100,14 +115,15 @@ TEST(OutputCommand, SaysItInSwaysWords) {
 }
 
 TEST(OutputCommand, RefusesAModeThatAMonitorDoesNotHave) {
-  SwayOutput monitor;
+  KnownOutput monitor;
   monitor.output.name = "DP-1";
   monitor.output.modes = {msg::Mode{1920, 1080, 60000, true}, msg::Mode{1280, 720, 59940, false}};
-  const auto missing = find_output(*parse_output_command("output.mode", mode_params("DP-1", 800, 600)), {monitor});
+  const auto missing =
+      find_output(*parse_output_command("output.mode", mode_params("DP-1", 800, 600)), {monitor}, "sway");
   ASSERT_FALSE(missing);
   EXPECT_EQ(missing.error().status, Status::kNotFound);
   EXPECT_EQ(missing.error().text, "DP-1 has no such mode; it has 1920x1080@60.000Hz, 1280x720@59.940Hz");
-  EXPECT_TRUE(find_output(*parse_output_command("output.mode", mode_params("DP-1", 1280, 720)), {monitor}));
+  EXPECT_TRUE(find_output(*parse_output_command("output.mode", mode_params("DP-1", 1280, 720)), {monitor}, "sway"));
 }
 
 // --- the order of things ---

@@ -34,6 +34,13 @@ if(NOT WAYLAND_PROTOCOLS_DIR)
   message(FATAL_ERROR "wayland-protocols was not found: run tools/deps (Debian package wayland-protocols)")
 endif()
 
+# The wlr protocols have no package of their own in Debian 12; this one carries their XML, in a folder named by its version.
+file(GLOB wlr_protocols_dirs /usr/share/cargo/registry/wayland-protocols-*/wlr-protocols/unstable)
+list(POP_BACK wlr_protocols_dirs WLR_PROTOCOLS_DIR)
+if(NOT WLR_PROTOCOLS_DIR)
+  message(FATAL_ERROR "wlr-protocols was not found: run tools/deps (Debian package librust-wayland-protocols-dev)")
+endif()
+
 # Sanitizer runs want every byte initialised by code they can see; nothing to do for the packages above.
 if(BUILD_TESTING OR NOT DEFINED BUILD_TESTING)
   find_package(GTest REQUIRED)

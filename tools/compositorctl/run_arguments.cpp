@@ -89,11 +89,17 @@ Result<void> put_transform(msg::Value& params, std::string_view word) {
   return malformed(word, "a transform expected: " + names);
 }
 
+Result<void> put_power(msg::Value& params, std::string_view word) {
+  if (word != "on" && word != "off") return malformed(word, "on or off expected");
+  return put(params, "on", msg::Value(word == "on"));
+}
+
 // A word without '=' behind the output's name.
 Result<void> put_output_value(const std::string& command, msg::Value& params, std::string_view word) {
   if (command == "output.mode") return put_mode(params, word);
   if (command == "output.position") return put_position(params, word);
   if (command == "output.transform") return put_transform(params, word);
+  if (command == "output.power") return put_power(params, word);
   if (command == "output.scale") {
     const std::optional<double> scale = number_of(word);
     if (!scale) return malformed(word, "a scale expected, as in 1.5");

@@ -1,4 +1,4 @@
-#include "agent/sway/output_command.h"
+#include "agent/output/output_command.h"
 
 #include <algorithm>
 #include <cmath>
@@ -8,7 +8,7 @@
 
 #include "common/base/log_event.h"
 
-namespace compositord::agent::sway {
+namespace compositord::agent {
 
 namespace {
 
@@ -24,6 +24,7 @@ struct Params {
   std::optional<std::int32_t> x;
   std::optional<std::int32_t> y;
   std::optional<msg::Transform> transform;
+  std::optional<bool> on;
 
   template <class Self, class V>
   static void fields(Self& m, V& v) {
@@ -35,11 +36,12 @@ struct Params {
     v("x", m.x);
     v("y", m.y);
     v("transform", m.transform);
+    v("on", m.on);
   }
 };
 
-// The names that sway gives to outputs ("HEADLESS-1", "DP-2", "X11-1") need no other bytes, and these can't end a quoted
-// string, begin a variable or separate commands in sway's language.
+// The names that compositors give to outputs ("HEADLESS-1", "DP-2", "X11-1") need no other bytes, and these can't end a
+// quoted string, begin a variable or separate commands in sway's language.
 bool is_output_name(std::string_view name) {
   const auto allowed = [](char c) {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
@@ -72,6 +74,9 @@ std::string wrong_value(OutputMethod method, const Params& p) {
       return first_of(out_of_range("x", p.x, -kPositionMax, kPositionMax),
                       out_of_range("y", p.y, -kPositionMax, kPositionMax));
     case OutputMethod::kTransform: return p.transform ? "" : "transform: missing";
+    case OutputMethod::kPower: return p.on ? "" : "on: missing";
+    case OutputMethod::kEnable:
+    case OutputMethod::kDisable: break;
   }
   return {};
 }
@@ -79,11 +84,14 @@ std::string wrong_value(OutputMethod method, const Params& p) {
 // A parameter that we don't know is refused, not ignored: it is another unit, a slip, or a safeguard of a newer protocol
 // that its caller relies on. Source: schemas/messages/command-output-*.json.
 std::string unknown_parameter(OutputMethod method, const msg::Value& params) {
-  static constexpr std::array<std::array<std::string_view, 4>, 4> kKnown{
+  static constexpr std::array<std::array<std::string_view, 4>, kOutputMethodNames.size()> kKnown{
       {{"output", "width_px", "height_px", "refresh_mhz"},
        {"output", "scale"},
        {"output", "x", "y"},
-       {"output", "transform"}}};
+       {"output", "transform"},
+       {"output"},
+       {"output"},
+       {"output", "on"}}};
   const auto& known = kKnown[static_cast<std::size_t>(method)];
   const msg::Value::Map* map = params.if_map();
   if (map == nullptr) return {};
@@ -101,11 +109,6 @@ std::string unknown_parameter(OutputMethod method, const msg::Value& params) {
 bool same_scale(double a, double b) { return std::abs(a - b) <= 1.0 / 240.0; }
 
 bool same_refresh(std::uint32_t a, std::uint32_t b) { return std::max(a, b) - std::min(a, b) <= 1; }
-
-bool fits(const OutputCommand& command, const msg::Mode& mode) {
-  return mode.width_px == command.width_px && mode.height_px == command.height_px &&
-         (!command.refresh_mhz || same_refresh(mode.refresh_mhz, *command.refresh_mhz));
-}
 
 std::string list_of_modes(const std::vector<msg::Mode>& modes) {
   constexpr std::size_t kShownMax = 12;
@@ -146,61 +149,57 @@ Result<OutputCommand> parse_output_command(const std::string& method, const msg:
   command.x = p->x.value_or(0);
   command.y = p->y.value_or(0);
   command.transform = p->transform.value_or(msg::Transform::k0);
+  command.on = p->on.value_or(true);
   return command;
 }
 
-Result<SwayOutput> find_output(const OutputCommand& command, const std::vector<SwayOutput>& outputs) {
+Result<KnownOutput> find_output(const OutputCommand& command, const std::vector<KnownOutput>& outputs,
+                                std::string_view compositor) {
   std::string names;
-  for (const SwayOutput& output : outputs) {
+  for (const KnownOutput& output : outputs) {
     names += (names.empty() ? "" : ", ") + output.output.name;
     if (output.output.name != command.output) continue;
     const std::vector<msg::Mode>& modes = output.output.modes;
     const auto fitting = [&](const msg::Mode& mode) { return fits(command, mode); };
-    // sway would take the nearest of the list, or drive a real monitor with a mode it never offered.
+    // Compositors would take the nearest of the list, or drive a real monitor with a mode it never offered.
     if (command.method == OutputMethod::kMode && !modes.empty() && std::none_of(modes.begin(), modes.end(), fitting)) {
       return fail(Status::kNotFound,
                   fmt::format("{} has no such mode; it has {}", command.output, list_of_modes(modes)));
     }
     return output;
   }
-  return fail(Status::kNotFound,
-              fmt::format("there is no output \"{}\"; sway has {}", command.output, names.empty() ? "none" : names));
+  return fail(Status::kNotFound, fmt::format("there is no output \"{}\"; {} has {}", command.output, compositor,
+                                             names.empty() ? "none" : names));
 }
 
-std::string to_ipc_line(const OutputCommand& command) {
-  const std::string head = fmt::format("output \"{}\" ", command.output);
-  switch (command.method) {
-    case OutputMethod::kMode:
-      if (!command.refresh_mhz) return fmt::format("{}mode {}x{}", head, command.width_px, command.height_px);
-      return fmt::format("{}mode {}x{}@{}.{:03}Hz", head, command.width_px, command.height_px,
-                         *command.refresh_mhz / 1000, *command.refresh_mhz % 1000);
-    case OutputMethod::kScale: return fmt::format("{}scale {:.5f}", head, command.scale);
-    case OutputMethod::kPosition: return fmt::format("{}position {} {}", head, command.x, command.y);
-    case OutputMethod::kTransform:
-      return fmt::format("{}transform {}", head, msg::name_of(turn_around(command.transform)));
-  }
-  return {};
+bool fits(const OutputCommand& command, const msg::Mode& mode) {
+  return mode.width_px == command.width_px && mode.height_px == command.height_px &&
+         (!command.refresh_mhz || same_refresh(mode.refresh_mhz, *command.refresh_mhz));
 }
 
-bool shows(const OutputCommand& command, const SwayOutput& output) {
+bool shows(const OutputCommand& command, const KnownOutput& output) {
   const msg::Output& o = output.output;
   switch (command.method) {
     case OutputMethod::kMode: return o.current_mode && fits(command, *o.current_mode);
     case OutputMethod::kScale: return same_scale(o.scale, command.scale);
     case OutputMethod::kPosition: return o.x == command.x && o.y == command.y;
     case OutputMethod::kTransform: return o.transform == command.transform;
+    case OutputMethod::kEnable: return output.active;
+    case OutputMethod::kDisable: return !output.active;
+    case OutputMethod::kPower: return output.powered == command.on;
   }
   return false;
 }
 
-msg::Value output_fields(const SwayOutput& output) {
+msg::Value output_fields(const OutputCommand& command, const KnownOutput& output) {
   msg::Output fields = output.output;
   fields.modes.clear();
   msg::Value value = msg::to_value(fields);
   if (msg::Value::Map* map = value.if_map()) {
     std::erase_if(*map, [](const auto& entry) { return entry.first == "modes"; });
   }
+  if (command.method == OutputMethod::kPower) value.set("powered", output.powered);
   return value;
 }
 
-}  // namespace compositord::agent::sway
+}  // namespace compositord::agent

@@ -1,0 +1,240 @@
+#include "agent/wlr/command_runner.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace compositord::agent::wlr {
+
+namespace {
+
+const KnownOutput* find_named(const std::vector<KnownOutput>& outputs, const std::string& name) {
+  const auto found = std::find_if(outputs.begin(), outputs.end(), [&](const auto& o) { return o.output.name == name; });
+  return found == outputs.end() ? nullptr : &*found;
+}
+
+bool better(const msg::Mode& a, const msg::Mode& b) {
+  return a.preferred != b.preferred ? a.preferred : a.refresh_mhz > b.refresh_mhz;
+}
+
+// The best mode on the monitor's list that `fitting` takes.
+template <class Fitting>
+std::optional<msg::Mode> best_mode(const std::vector<msg::Mode>& modes, Fitting fitting) {
+  std::optional<msg::Mode> best;
+  for (const msg::Mode& mode : modes) {
+    if (fitting(mode) && (!best || better(mode, *best))) best = mode;
+  }
+  return best;
+}
+
+HeadChange as_it_is(const KnownOutput& known) {
+  const msg::Output& o = known.output;
+  return HeadChange{o.name, true, o.current_mode, std::pair{o.x, o.y}, o.transform, o.scale};
+}
+
+void apply_wish(const OutputCommand& command, const KnownOutput& known, HeadChange& change) {
+  const std::vector<msg::Mode>& modes = known.output.modes;
+  switch (command.method) {
+    case OutputMethod::kMode:
+      change.mode = best_mode(modes, [&](const msg::Mode& mode) { return fits(command, mode); });
+      if (!change.mode)
+        change.mode = msg::Mode{command.width_px, command.height_px, command.refresh_mhz.value_or(0), false};
+      return;
+    case OutputMethod::kScale: change.scale = command.scale; return;
+    case OutputMethod::kPosition: change.position = std::pair{command.x, command.y}; return;
+    case OutputMethod::kTransform: change.transform = command.transform; return;
+    case OutputMethod::kEnable:
+      // Without a mode there is nothing that it could show; which one is the compositor's choice only if it has a list.
+      if (!known.output.current_mode) change.mode = best_mode(modes, [](const msg::Mode&) { return true; });
+      return;
+    case OutputMethod::kDisable: change.enabled = false; return;
+    case OutputMethod::kPower: return;  // not part of a configuration
+  }
+}
+
+}  // namespace
+
+std::vector<HeadChange> changes_for(const OutputCommand& command, const std::vector<KnownOutput>& outputs,
+                                    const std::vector<KnownOutput>& heads) {
+  std::vector<HeadChange> changes;
+  for (const KnownOutput& head : heads) {
+    const std::string& name = head.output.name;
+    const KnownOutput* seen = find_named(outputs, name);
+    const bool denies_itself = seen != nullptr && seen->active && !head.active;
+    if (name != command.output && !denies_itself) continue;
+    HeadChange change;
+    change.name = name;
+    if (denies_itself) change = as_it_is(*seen);
+    if (name == command.output) apply_wish(command, seen != nullptr ? *seen : head, change);
+    changes.push_back(std::move(change));
+  }
+  return changes;
+}
+
+void CommandRunner::execute(std::uint64_t command_id, const std::string& method, const msg::Value& params, Instant now,
+                            Instant deadline, DriverOutputs& out) {
+  Job job;
+  job.id = command_id;
+  job.deadline = deadline;
+  auto command = parse_output_command(method, params);
+  if (!command) return say(job, command.error().status, command.error().text, out);
+  job.command = std::move(*command);
+  if (now >= deadline) return say(job, Status::kDeadline, "the deadline had passed; nothing was changed", out);
+  if (queue_.size() >= kQueuedMax) {
+    return say(job, Status::kLimit, fmt::format("{} commands are waiting for this compositor already", kQueuedMax),
+               out);
+  }
+  queue_.push_back(std::move(job));
+}
+
+std::optional<CommandRunner::Ask> CommandRunner::step(const Seen& seen, Instant now, DriverOutputs& out) {
+  if (queue_.empty()) return std::nullopt;
+  switch (step_) {
+    case Step::kIdle: return begin(seen, now, out);
+    case Step::kTest:
+    case Step::kApply: return seen.outcome ? on_outcome(seen, now, out) : std::nullopt;
+    case Step::kCancelled: return seen.serial != sent_serial_ ? configure(seen, Purpose::kTest) : std::nullopt;
+    case Step::kReadBack: read_back(seen, now, out); return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+std::optional<CommandRunner::Ask> CommandRunner::begin(const Seen& seen, Instant now, DriverOutputs& out) {
+  Job& job = queue_.front();
+  auto before = find_output(job.command, seen.outputs, seen.compositor);
+  if (!before) {
+    finish(before.error().status, before.error().text, out);
+    return std::nullopt;
+  }
+  job.before = *before;
+  const bool switches = job.command.method == OutputMethod::kEnable || job.command.method == OutputMethod::kDisable;
+  if (!before->active && !switches) {
+    finish(Status::kFailed, fmt::format("{} is switched off; use output.enable first", job.command.output), out);
+    return std::nullopt;
+  }
+  if (shows(job.command, *before)) {
+    job.after = std::move(*before);
+    finish(Status::kDone, {}, out);
+    return std::nullopt;
+  }
+  if (job.command.method != OutputMethod::kPower) return configure(seen, Purpose::kTest);
+  step_ = Step::kReadBack;
+  give_up_at_ = now + kReadBackTime;
+  return SetPower{job.command.output, job.command.on};
+}
+
+std::optional<CommandRunner::Ask> CommandRunner::configure(const Seen& seen, Purpose purpose) {
+  step_ = purpose == Purpose::kTest ? Step::kTest : Step::kApply;
+  sent_serial_ = seen.serial;
+  return Configure{changes_for(queue_.front().command, seen.outputs, seen.heads), purpose};
+}
+
+std::optional<CommandRunner::Ask> CommandRunner::on_outcome(const Seen& seen, Instant now, DriverOutputs& out) {
+  Job& job = queue_.front();
+  const bool tested = step_ == Step::kTest;
+  switch (*seen.outcome) {
+    case Outcome::kSucceeded:
+      if (tested) return configure(seen, Purpose::kApply);
+      step_ = Step::kReadBack;
+      give_up_at_ = now + kReadBackTime;
+      read_back(seen, now, out);
+      return std::nullopt;
+    case Outcome::kFailed:
+      look(seen);
+      finish(Status::kFailed,
+             tested
+                 ? fmt::format("{} tested this configuration and said \"failed\"; nothing was changed", seen.compositor)
+                 : fmt::format("{} tested this configuration with success, and said \"failed\" when it applied it",
+                               seen.compositor),
+             out);
+      return std::nullopt;
+    case Outcome::kCancelled: break;
+  }
+  if (++job.tries < kTriesMax) {
+    step_ = Step::kCancelled;
+    return step(seen, now, out);
+  }
+  look(seen);
+  finish(Status::kFailed,
+         fmt::format("{} cancelled it {} times, because its outputs kept changing; nothing was changed",
+                     seen.compositor, kTriesMax),
+         out);
+  return std::nullopt;
+}
+
+void CommandRunner::look(const Seen& seen) {
+  Job& job = queue_.front();
+  const KnownOutput* after = find_named(seen.outputs, job.command.output);
+  job.after.reset();
+  if (after != nullptr) job.after = *after;
+}
+
+void CommandRunner::read_back(const Seen& seen, Instant now, DriverOutputs& out) {
+  look(seen);
+  const Job& job = queue_.front();
+  if (job.after && shows(job.command, *job.after)) return finish(Status::kDone, {}, out);
+  if (now < give_up_at_) return;
+  if (!job.after)
+    return finish(Status::kFailed, fmt::format("{} accepted it, and the output is gone", seen.compositor), out);
+  finish(Status::kFailed, fmt::format("{} accepted it and did not do it", seen.compositor), out);
+}
+
+void CommandRunner::on_no_power(DriverOutputs& out) {
+  if (step_ != Step::kReadBack) return;
+  finish(Status::kUnsupported,
+         fmt::format("{} has no power management: its zwlr_output_power_v1 is refused", queue_.front().command.output),
+         out);
+}
+
+void CommandRunner::tick(Instant now, DriverOutputs& out) {
+  if (step_ != Step::kIdle && now >= queue_.front().deadline) {
+    const bool sent = step_ == Step::kReadBack || step_ == Step::kApply;
+    finish(Status::kDeadline,
+           sent ? "the compositor did not show the change in time; its outcome is unknown"
+                : "the compositor did not answer in time; nothing was changed",
+           out);
+  }
+  for (auto job = queue_.begin(); job != queue_.end();) {
+    const bool at_work = step_ != Step::kIdle && job == queue_.begin();
+    if (at_work || now < job->deadline) {
+      ++job;
+      continue;
+    }
+    say(*job, Status::kDeadline, "the deadline passed before the command's turn; nothing was changed", out);
+    job = queue_.erase(job);
+  }
+}
+
+void CommandRunner::on_gone(DriverOutputs& out) {
+  for (const Job& job : queue_) say(job, Status::kGone, "the compositor ended under the command", out);
+  queue_.clear();
+  step_ = Step::kIdle;
+  give_up_at_ = kNever;
+}
+
+Instant CommandRunner::next_deadline() const noexcept {
+  Instant next = give_up_at_;
+  for (const Job& job : queue_) next = std::min(next, job.deadline);
+  return next;
+}
+
+void CommandRunner::finish(Status status, std::string error, DriverOutputs& out) {
+  say(queue_.front(), status, std::move(error), out);
+  queue_.pop_front();
+  step_ = Step::kIdle;
+  give_up_at_ = kNever;
+}
+
+void CommandRunner::say(const Job& job, Status status, std::string error, DriverOutputs& out) {
+  driver_event::CommandFinished finished;
+  finished.command_id = job.id;
+  finished.status = status;
+  finished.error = std::move(error);
+  finished.result = msg::Value::map();
+  if (job.before) finished.result.set("before", output_fields(job.command, *job.before));
+  if (job.after) finished.result.set("after", output_fields(job.command, *job.after));
+  out.events.emplace_back(std::move(finished));
+}
+
+}  // namespace compositord::agent::wlr

@@ -1,0 +1,124 @@
+#include "agent/wlr/output_control.h"
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+#include <fmt/format.h>
+
+namespace compositord::agent::wlr {
+
+namespace {
+
+constexpr const char* kManagerInterface = "zwlr_output_manager_v1";
+constexpr const char* kPowerInterface = "zwlr_output_power_manager_v1";
+
+// wl_output's word on what both know; the head's on the rest.
+void add_head(const msg::Output& head, msg::Output& output) {
+  if (!head.make.empty()) output.make = head.make;
+  if (!head.model.empty()) output.model = head.model;
+  if (!head.serial.empty()) output.serial = head.serial;
+  output.scale = head.scale;  // wl_output rounds it up
+  output.modes = head.modes;  // wl_output repeats the present mode of an output that takes any
+}
+
+}  // namespace
+
+bool OutputControl::take_global(wl_registry* registry, std::uint32_t name, const msg::Protocol& global) {
+  if (global.version == 0) return false;
+  if (global.name == kManagerInterface && manager_ == nullptr) {
+    manager_ = std::make_unique<OutputManager>(registry, name, global.version);
+    return true;
+  }
+  if (global.name == kPowerInterface && power_ == nullptr) {
+    power_ = std::make_unique<OutputPower>(registry, name);
+    return true;
+  }
+  return false;
+}
+
+void OutputControl::lose_global(std::uint32_t name) {
+  if (manager_ != nullptr && manager_->global_name() == name) manager_.reset();
+  if (power_ != nullptr && power_->global_name() == name) power_.reset();
+}
+
+void OutputControl::watch_power(const std::vector<BoundOutput>& outputs) {
+  if (power_ != nullptr) power_->watch(outputs);
+}
+
+std::vector<KnownOutput> OutputControl::complete(std::vector<msg::Output> outputs) const {
+  std::vector<KnownOutput> known;
+  for (msg::Output& output : outputs) {
+    const bool powered = power_ == nullptr || power_->is_on(output.name).value_or(true);
+    known.push_back(KnownOutput{std::move(output), true, powered});
+  }
+  if (manager_ == nullptr) return known;
+  for (const KnownOutput& head : manager_->heads()) {
+    const auto same = [&](const KnownOutput& k) { return k.output.name == head.output.name; };
+    const auto output = std::find_if(known.begin(), known.end(), same);
+    if (output == known.end()) {
+      known.push_back(head);
+    } else if (head.active) {
+      add_head(head.output, output->output);
+    }
+  }
+  return known;
+}
+
+void OutputControl::support(std::vector<msg::CommandSupport>& commands, const std::string& compositor) const {
+  for (msg::CommandSupport& command : commands) {
+    if (command.name == "output.power") {
+      const std::string reason = fmt::format("{} offers no {}", compositor, kPowerInterface);
+      command = msg::CommandSupport{command.name, power_ != nullptr, power_ != nullptr ? "" : reason};
+    } else if (manager_ != nullptr) {
+      const std::string obstacle = manager_->obstacle();
+      const std::string reason = obstacle.empty() ? "" : fmt::format("{} {}", compositor, obstacle);
+      command = msg::CommandSupport{command.name, obstacle.empty(), reason};
+    }
+  }
+}
+
+void OutputControl::serve(const std::string& compositor, const std::vector<msg::Output>& outputs, Instant now,
+                          DriverOutputs& out) {
+  std::optional<Outcome> outcome = manager_ != nullptr ? manager_->take_outcome() : std::nullopt;
+  // Each turn ends a command, goes one step on with it, or ends the loop.
+  while (!runner_.is_idle()) {
+    const std::size_t said = out.events.size();
+    CommandRunner::Seen seen;
+    seen.compositor = compositor;
+    seen.outputs = complete(outputs);
+    if (manager_ != nullptr) {
+      seen.heads = manager_->heads();
+      seen.serial = manager_->serial();
+    }
+    seen.outcome = std::exchange(outcome, std::nullopt);
+    if (const auto ask = runner_.step(seen, now, out)) {
+      send(*ask, out);
+    } else if (out.events.size() == said) {
+      break;
+    }
+  }
+  tick(now, out);
+}
+
+void OutputControl::send(const CommandRunner::Ask& ask, DriverOutputs& out) {
+  if (const auto* configure = std::get_if<CommandRunner::Configure>(&ask)) {
+    if (manager_ != nullptr) manager_->send(configure->changes, configure->purpose);
+  } else if (const auto* power = std::get_if<CommandRunner::SetPower>(&ask)) {
+    if (power_ == nullptr || !power_->set(power->output, power->on)) runner_.on_no_power(out);
+  }
+}
+
+void OutputControl::tick(Instant now, DriverOutputs& out) {
+  runner_.tick(now, out);
+  // A command that ended by its deadline has left its configuration behind.
+  if (manager_ != nullptr && !runner_.is_configuring()) manager_->forget_configuration();
+}
+
+bool OutputControl::take_changed() noexcept {
+  const bool manager = manager_ != nullptr && manager_->take_changed();
+  const bool power = power_ != nullptr && power_->take_changed();
+  return manager || power;
+}
+
+}  // namespace compositord::agent::wlr
