@@ -30,16 +30,12 @@ bool announces(const std::vector<msg::Protocol>& protocols, std::string_view nam
   return std::any_of(protocols.begin(), protocols.end(), [&](const auto& p) { return p.name == name; });
 }
 
-std::string reason(std::string_view compositor, const std::vector<msg::Protocol>& protocols) {
+std::string reason(std::string_view compositor) {
   if (compositor == "weston") {
     return "weston offers no protocol to change an output; restart it with another weston.ini";
   }
   if (compositor == "cage") {
     return "cage offers no protocol to change an output; restart it with other settings";
-  }
-  constexpr std::string_view kUnknownProtocol = "kde_output_management_v2";
-  if (announces(protocols, kUnknownProtocol)) {
-    return fmt::format("{} offers {}, which this agent does not speak", compositor, kUnknownProtocol);
   }
   return fmt::format("{} offers no protocol that this agent speaks to change an output", compositor);
 }
@@ -55,9 +51,8 @@ std::string compositor_name(const std::string& executable, const std::vector<msg
   return name.empty() ? "unknown" : name;
 }
 
-std::vector<msg::CommandSupport> unsupported_commands(std::string_view compositor,
-                                                      const std::vector<msg::Protocol>& protocols) {
-  const std::string why = reason(compositor, protocols);
+std::vector<msg::CommandSupport> unsupported_commands(std::string_view compositor) {
+  const std::string why = reason(compositor);
   std::vector<msg::CommandSupport> commands;
   for (const char* name : {"output.disable", "output.enable", "output.mode", "output.position", "output.power",
                            "output.scale", "output.transform"}) {

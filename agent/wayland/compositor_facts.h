@@ -14,7 +14,6 @@ namespace compositord::agent {
 std::string compositor_name(const std::string& executable, const std::vector<msg::Protocol>& protocols);
 
 // The commands of the bus that change an output, none of them supported, with the reason in the compositor's case.
-std::vector<msg::CommandSupport> unsupported_commands(std::string_view compositor,
-                                                      const std::vector<msg::Protocol>& protocols);
+std::vector<msg::CommandSupport> unsupported_commands(std::string_view compositor);
 
 }  // namespace compositord::agent

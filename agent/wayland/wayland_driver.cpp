@@ -314,7 +314,7 @@ std::string WaylandDriver::name() const { return compositor_name(peer_.executabl
 
 std::vector<msg::CommandSupport> WaylandDriver::commands() const {
   const std::string compositor = name();
-  auto list = unsupported_commands(compositor, connection_->mirror.protocols());
+  auto list = unsupported_commands(compositor);
   connection_->control.support(list, compositor);
   return list;
 }

@@ -53,6 +53,12 @@ void apply_wish(const OutputCommand& command, const KnownOutput& known, HeadChan
   }
 }
 
+std::string refusal(const std::string& compositor, bool testing, bool tested) {
+  if (testing) return fmt::format("{} tested this configuration and said \"failed\"; nothing was changed", compositor);
+  if (!tested) return fmt::format("{} refused this configuration; nothing was changed", compositor);
+  return fmt::format("{} tested this configuration with success, and said \"failed\" when it applied it", compositor);
+}
+
 }  // namespace
 
 std::vector<HeadChange> changes_for(const OutputCommand& command, const std::vector<KnownOutput>& outputs,
@@ -94,7 +100,7 @@ std::optional<CommandRunner::Ask> CommandRunner::step(const Seen& seen, Instant 
     case Step::kIdle: return begin(seen, now, out);
     case Step::kTest:
     case Step::kApply: return seen.outcome ? on_outcome(seen, now, out) : std::nullopt;
-    case Step::kCancelled: return seen.serial != sent_serial_ ? configure(seen, Purpose::kTest) : std::nullopt;
+    case Step::kCancelled: return seen.serial != sent_serial_ ? configure(seen) : std::nullopt;
     case Step::kReadBack: read_back(seen, now, out); return std::nullopt;
   }
   return std::nullopt;
@@ -118,10 +124,14 @@ std::optional<CommandRunner::Ask> CommandRunner::begin(const Seen& seen, Instant
     finish(Status::kDone, {}, out);
     return std::nullopt;
   }
-  if (job.command.method != OutputMethod::kPower) return configure(seen, Purpose::kTest);
+  if (job.command.method != OutputMethod::kPower) return configure(seen);
   step_ = Step::kReadBack;
   give_up_at_ = now + kReadBackTime;
   return SetPower{job.command.output, job.command.on};
+}
+
+std::optional<CommandRunner::Ask> CommandRunner::configure(const Seen& seen) {
+  return configure(seen, seen.can_test ? Purpose::kTest : Purpose::kApply);
 }
 
 std::optional<CommandRunner::Ask> CommandRunner::configure(const Seen& seen, Purpose purpose) {
@@ -135,6 +145,7 @@ std::optional<CommandRunner::Ask> CommandRunner::on_outcome(const Seen& seen, In
   const bool tested = step_ == Step::kTest;
   switch (*seen.outcome) {
     case Outcome::kSucceeded:
+      job.tested = tested;
       if (tested) return configure(seen, Purpose::kApply);
       step_ = Step::kReadBack;
       give_up_at_ = now + kReadBackTime;
@@ -142,12 +153,7 @@ std::optional<CommandRunner::Ask> CommandRunner::on_outcome(const Seen& seen, In
       return std::nullopt;
     case Outcome::kFailed:
       look(seen);
-      finish(Status::kFailed,
-             tested
-                 ? fmt::format("{} tested this configuration and said \"failed\"; nothing was changed", seen.compositor)
-                 : fmt::format("{} tested this configuration with success, and said \"failed\" when it applied it",
-                               seen.compositor),
-             out);
+      finish(Status::kFailed, refusal(seen.compositor, tested, job.tested), out);
       return std::nullopt;
     case Outcome::kCancelled: break;
   }

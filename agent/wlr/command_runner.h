@@ -17,7 +17,7 @@
 
 #include "agent/driver.h"
 #include "agent/output/output_command.h"
-#include "agent/wlr/output_manager.h"
+#include "agent/output/output_manager.h"
 #include "common/base/instant.h"
 
 namespace compositord::agent::wlr {
@@ -36,6 +36,7 @@ class CommandRunner {
     std::vector<KnownOutput> outputs;  // what wl_output says, with what only the heads know
     std::vector<KnownOutput> heads;    // what wlr-output-management says
     std::uint32_t serial = 0;
+    bool can_test = true;            // whether a configuration can be tried before it is applied
     std::optional<Outcome> outcome;  // of the last configuration
   };
   struct Configure {
@@ -73,9 +74,11 @@ class CommandRunner {
     std::optional<KnownOutput> before;
     std::optional<KnownOutput> after;
     int tries = 0;
+    bool tested = false;
   };
 
   std::optional<Ask> begin(const Seen& seen, Instant now, DriverOutputs& out);
+  std::optional<Ask> configure(const Seen& seen);  // tests it first, where that is possible
   std::optional<Ask> configure(const Seen& seen, Purpose purpose);
   std::optional<Ask> on_outcome(const Seen& seen, Instant now, DriverOutputs& out);
   void read_back(const Seen& seen, Instant now, DriverOutputs& out);

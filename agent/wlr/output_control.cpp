@@ -30,6 +30,14 @@ bool OutputControl::take_global(wl_registry* registry, std::uint32_t name, const
     manager_ = std::make_unique<OutputManager>(registry, name, global.version);
     return true;
   }
+  if (kde::OutputManager::consists_of(global) && (manager_ == nullptr || kde_manager_ != nullptr)) {
+    if (manager_ == nullptr) {
+      auto kde = std::make_unique<kde::OutputManager>();
+      kde_manager_ = kde.get();
+      manager_ = std::move(kde);
+    }
+    return kde_manager_->take_global(registry, name, global);
+  }
   if (global.name == kPowerInterface && power_ == nullptr) {
     power_ = std::make_unique<OutputPower>(registry, name);
     return true;
@@ -38,7 +46,10 @@ bool OutputControl::take_global(wl_registry* registry, std::uint32_t name, const
 }
 
 void OutputControl::lose_global(std::uint32_t name) {
-  if (manager_ != nullptr && manager_->global_name() == name) manager_.reset();
+  if (manager_ != nullptr && !manager_->lose_global(name)) {
+    manager_.reset();
+    kde_manager_ = nullptr;
+  }
   if (power_ != nullptr && power_->global_name() == name) power_.reset();
 }
 
@@ -90,6 +101,7 @@ void OutputControl::serve(const std::string& compositor, const std::vector<msg::
     if (manager_ != nullptr) {
       seen.heads = manager_->heads();
       seen.serial = manager_->serial();
+      seen.can_test = manager_->can_test();
     }
     seen.outcome = std::exchange(outcome, std::nullopt);
     if (const auto ask = runner_.step(seen, now, out)) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "agent/driver.h"
+#include "agent/kde/output_manager.h"
 #include "agent/wlr/command_runner.h"
 #include "agent/wlr/output_manager.h"
 #include "agent/wlr/output_power.h"
@@ -48,7 +49,8 @@ class OutputControl {
  private:
   void send(const CommandRunner::Ask& ask, DriverOutputs& out);
 
-  std::unique_ptr<OutputManager> manager_;
+  std::unique_ptr<agent::OutputManager> manager_;
+  kde::OutputManager* kde_manager_ = nullptr;  // the same, when it is KDE's, which consists of several globals
   std::unique_ptr<OutputPower> power_;
   CommandRunner runner_;
 };

@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "agent/output/output_command.h"
+#include "agent/output/output_manager.h"
 
 struct wl_registry;
 struct zwlr_output_configuration_head_v1;
@@ -24,47 +24,22 @@ struct zwlr_output_mode_v1;
 
 namespace compositord::agent::wlr {
 
-// What is to become of one head. What isn't set stays as it is.
-struct HeadChange {
-  std::string name;
-  bool enabled = true;
-  std::optional<msg::Mode> mode;
-  std::optional<std::pair<std::int32_t, std::int32_t>> position;
-  std::optional<msg::Transform> transform;
-  std::optional<double> scale;
-  friend bool operator==(const HeadChange&, const HeadChange&) = default;
-};
-
-enum class Purpose : std::uint8_t { kTest, kApply };
-enum class Outcome : std::uint8_t { kSucceeded, kFailed, kCancelled };
-
-class OutputManager {
+class OutputManager final : public agent::OutputManager {
  public:
-  static constexpr std::size_t kHeadsMax = 64;
-  // At this size a list of modes is hostile, not long. The same bound as wl_output's, OutputObject::kModesMax.
-  static constexpr std::size_t kModesMax = 256;
-
   OutputManager(wl_registry* registry, std::uint32_t global_name, std::uint32_t version);
-  OutputManager(const OutputManager&) = delete;
-  OutputManager& operator=(const OutputManager&) = delete;
-  ~OutputManager();
+  ~OutputManager() override;
 
-  std::uint32_t global_name() const noexcept { return global_name_; }
-  // Empty when a configuration can be sent, else why not, as the end of the sentence "the compositor …".
-  std::string obstacle() const;
-  std::uint32_t serial() const noexcept { return serial_; }
-  // The heads of the last complete batch, in the order of announcement. A head whose only mode is the present one, and not
-  // preferred, takes any mode: its list is empty, as the manifest has it.
-  const std::vector<KnownOutput>& heads() const noexcept { return committed_; }
-  // Whether a batch was completed since the last call.
-  bool take_changed() noexcept { return std::exchange(changed_, false); }
-
-  // Sends all changes as one configuration, with the heads that are not named as they are. One at a time: the outcome of
-  // an earlier one is forgotten. Nothing is sent while there is an obstacle.
-  void send(const std::vector<HeadChange>& changes, Purpose purpose);
-  std::optional<Outcome> take_outcome() noexcept { return std::exchange(outcome_, std::nullopt); }
-  // Nobody waits for the outcome any more.
-  void forget_configuration() noexcept;
+  bool lose_global(std::uint32_t name) override { return name != global_name_; }
+  std::string obstacle() const override;
+  // A head whose only mode is the present one, and not preferred, takes any mode.
+  const std::vector<KnownOutput>& heads() const noexcept override { return committed_; }
+  std::uint32_t serial() const noexcept override { return serial_; }
+  bool take_changed() noexcept override { return std::exchange(changed_, false); }
+  bool can_test() const noexcept override { return true; }
+  // A configuration names every head: those without a change as they are.
+  void send(const std::vector<HeadChange>& changes, Purpose purpose) override;
+  std::optional<Outcome> take_outcome() noexcept override { return std::exchange(outcome_, std::nullopt); }
+  void forget_configuration() noexcept override;
 
  private:
   friend struct ManagerEvents;

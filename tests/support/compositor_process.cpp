@@ -105,9 +105,26 @@ CompositorProcess CompositorProcess::cage(const RuntimeDir& dir) {
           {"WLR_BACKENDS=headless", "WLR_LIBINPUT_NO_DEVICES=1", "WLR_RENDERER=pixman"}};
 }
 
+CompositorProcess CompositorProcess::kwin(const RuntimeDir& dir, int outputs) {
+  const std::string copy = dir.path() + "/kwin_wayland";
+  std::filesystem::copy_file("/usr/bin/kwin_wayland", copy);
+  return {dir,
+          {copy, "--virtual", "--width", "1280", "--height", "720", "--output-count", std::to_string(outputs),
+           "--no-lockscreen", "--no-global-shortcuts"},
+          {"KWIN_COMPOSE=Q", "DBUS_SESSION_BUS_ADDRESS=unix:path=" + dir.path() + "/bus"},
+          User::kOurs};
+}
+
+CompositorProcess CompositorProcess::session_bus(const RuntimeDir& dir) {
+  return {dir,
+          {"/usr/bin/dbus-daemon", "--session", "--nofork", "--address=unix:path=" + dir.path() + "/bus"},
+          {},
+          User::kOurs};
+}
+
 CompositorProcess::CompositorProcess(const RuntimeDir& dir, std::vector<std::string> arguments,
-                                     std::vector<std::string> environment)
-    : dir_(dir.path()), arguments_(std::move(arguments)), environment_(std::move(environment)) {
+                                     std::vector<std::string> environment, User user)
+    : dir_(dir.path()), arguments_(std::move(arguments)), environment_(std::move(environment)), user_(user) {
   environment_.push_back("PATH=/usr/bin:/bin");
   environment_.push_back("HOME=/nonexistent");  // or a late helper makes its cache in a directory just removed
   environment_.push_back("XDG_RUNTIME_DIR=" + dir_);
@@ -117,6 +134,7 @@ CompositorProcess::CompositorProcess(CompositorProcess&& other) noexcept
     : dir_(std::move(other.dir_)),
       arguments_(std::move(other.arguments_)),
       environment_(std::move(other.environment_)),
+      user_(other.user_),
       pid_(std::exchange(other.pid_, 0)) {}
 
 CompositorProcess::~CompositorProcess() {
@@ -139,7 +157,7 @@ void CompositorProcess::become() const {
   const std::vector<char*> environment = pointers(environment_);
   const std::string log = dir_ + "/compositor.log";
   ::setpgid(0, 0);
-  if (is_root()) {
+  if (is_root() && user_ == User::kWithoutRights) {
     const bool dropped = ::setgroups(0, nullptr) == 0 &&
                          ::setresgid(kUnprivilegedUid, kUnprivilegedUid, kUnprivilegedUid) == 0 &&
                          ::setresuid(kUnprivilegedUid, kUnprivilegedUid, kUnprivilegedUid) == 0;

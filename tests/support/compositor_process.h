@@ -32,6 +32,11 @@ class CompositorProcess {
   static CompositorProcess weston(const RuntimeDir& dir, const std::string& display = "wayland-1");
   static CompositorProcess phoc(const RuntimeDir& dir, int outputs = 1);  // 1280x720 each, side by side
   static CompositorProcess cage(const RuntimeDir& dir);                   // with weston-simple-shm as its only client
+  // Needs a session bus in the same directory, and its own copy of the executable: the installed one has file capabilities, which
+  // containers forbid.
+  static CompositorProcess kwin(const RuntimeDir& dir, int outputs = 1);
+  // No compositor, but what desktops' compositors don't start without. Listens at the display "bus".
+  static CompositorProcess session_bus(const RuntimeDir& dir);
 
   CompositorProcess(CompositorProcess&& other) noexcept;
   CompositorProcess& operator=(CompositorProcess&&) = delete;
@@ -52,12 +57,16 @@ class CompositorProcess {
   std::string ipc_socket() const;
 
  private:
-  CompositorProcess(const RuntimeDir& dir, std::vector<std::string> arguments, std::vector<std::string> environment);
+  // The session bus wants a user with a name, and its clients to be the same one.
+  enum class User { kWithoutRights, kOurs };
+  CompositorProcess(const RuntimeDir& dir, std::vector<std::string> arguments, std::vector<std::string> environment,
+                    User user = User::kWithoutRights);
   [[noreturn]] void become() const;
 
   std::string dir_;
   std::vector<std::string> arguments_;
   std::vector<std::string> environment_;
+  User user_ = User::kWithoutRights;
   pid_t pid_ = 0;
 };
 

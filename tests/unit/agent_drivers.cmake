@@ -13,7 +13,8 @@ compositord_test(agent_wlr
   SOURCES wlr_command_test.cpp
   LIBRARIES compositord::agent_wlr)
 compositord_test(drivers
-  SOURCES ../integration/drivers_test.cpp ../integration/wlr_driver_test.cpp support/driver_loop.cpp support/compositor_process.cpp
+  SOURCES ../integration/drivers_test.cpp ../integration/wlr_driver_test.cpp
+          ../integration/kde_driver_test.cpp support/driver_loop.cpp support/compositor_process.cpp
   LIBRARIES compositord::agent_sway compositord::clock
   LABELS integration
   TIMEOUT 120)

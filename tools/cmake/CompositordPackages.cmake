@@ -41,6 +41,11 @@ if(NOT WLR_PROTOCOLS_DIR)
   message(FATAL_ERROR "wlr-protocols was not found: run tools/deps (Debian package librust-wayland-protocols-dev)")
 endif()
 
+set(PLASMA_WAYLAND_PROTOCOLS_DIR /usr/share/plasma-wayland-protocols)
+if(NOT EXISTS "${PLASMA_WAYLAND_PROTOCOLS_DIR}/kde-output-management-v2.xml")
+  message(FATAL_ERROR "plasma-wayland-protocols was not found: run tools/deps (Debian package plasma-wayland-protocols)")
+endif()
+
 # Sanitizer runs want every byte initialised by code they can see; nothing to do for the packages above.
 if(BUILD_TESTING OR NOT DEFINED BUILD_TESTING)
   find_package(GTest REQUIRED)

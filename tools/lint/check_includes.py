@@ -77,7 +77,8 @@ def pure(where, ours, libraries=(), std=(), **more):
 BASE, WIRE, MSG, NET, LOG = "common/base/", "common/wire/", "common/msg/", "common/net/", "common/log/"
 DRIVER, DRIVER_EVENT = "agent/driver.h", "agent/driver_event.h"
 OUTPUT = "agent/output/"  # the output commands, as every driver understands them
-DRIVER_FOLDERS = [DRIVER, DRIVER_EVENT, OUTPUT, "agent/process/", "agent/wlr/", "agent/wayland/", "agent/sway/"]
+DRIVER_FOLDERS = [DRIVER, DRIVER_EVENT, OUTPUT, "agent/process/", "agent/kde/", "agent/wlr/", "agent/wayland/",
+                  "agent/sway/"]
 
 RULES = [
     pure(BASE, [BASE]),
@@ -101,7 +102,8 @@ RULES = [
     pure(DRIVER_EVENT, [BASE, MSG]),
     pure(DRIVER, [BASE, MSG, DRIVER_EVENT], one_header="poll.h"),
     Rule(OUTPUT, [BASE, MSG, OUTPUT], {"fmt", "expected"}),
-    Rule("agent/wlr/", [BASE, MSG, DRIVER, DRIVER_EVENT, OUTPUT, "agent/wlr/"], {"fmt", "expected", "wayland"}),
+    Rule("agent/kde/", [BASE, MSG, OUTPUT, "agent/kde/"], {"fmt", "expected", "wayland"}),
+    Rule("agent/wlr/", [BASE, MSG, DRIVER, DRIVER_EVENT, OUTPUT, "agent/kde/", "agent/wlr/"], {"fmt", "expected", "wayland"}),
     Rule("agent/process/", [BASE, MSG, DRIVER, DRIVER_EVENT, "agent/process/"], {"fmt", "expected"}),
     Rule("agent/sway/", [BASE, MSG, *DRIVER_FOLDERS], {"fmt", "expected"}),
     Rule("agent/wayland/", [BASE, MSG, *DRIVER_FOLDERS], {"fmt", "expected", "wayland"}),
@@ -152,7 +154,7 @@ def fault_of_angled(path, header, rule):
     if library == "cli" and "cli" in rule.libraries and not CLI_FILES.search(path):
         return "command lines are parsed in main.cpp or in a *cli*, *options* or *arguments* file"
     if library is None and GENERATED.match(header):
-        return None if "wayland" in rule.libraries else "generated Wayland headers belong to agent/wayland and agent/wlr"
+        return None if "wayland" in rule.libraries else "generated Wayland headers belong to agent/wayland, agent/wlr and agent/kde"
     if library is not None:
         return None if library in rule.libraries else f"{rule.where} may not use {library}"
     if header in PURE_STD | IMPURE_STD:

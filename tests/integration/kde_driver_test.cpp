@@ -1,0 +1,189 @@
+// KWin through KDE's output protocols: the one headless compositor that really switches outputs off and on again.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <chrono>
+#include <string>
+
+#include "agent/driver.h"
+#include "common/base/clock.h"
+#include "tests/support/compositor_process.h"
+#include "tests/support/driver_loop.h"
+
+namespace compositord {
+namespace {
+
+using agent::driver_event::CauseSeen;
+using agent::driver_event::CommandFinished;
+using agent::driver_event::Described;
+using agent::driver_event::Gone;
+using agent::driver_event::OutputsChanged;
+using agent::driver_event::ProbeAnswered;
+using msg::OutputState;
+using msg::Value;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using test::CompositorProcess;
+using test::DriverLoop;
+using test::output_of;
+using test::RuntimeDir;
+using ::testing::Contains;
+using ::testing::Field;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::Pair;
+
+std::string as_text(const CommandFinished& f) {
+  return std::to_string(to_number(f.status)) + " " + f.error + " " + msg::encode_json(f.result);
+}
+
+Value field(const Value& map, std::string_view a, std::string_view b) {
+  const Value* found = map.find(a);
+  if (found != nullptr) found = found->find(b);
+  return found == nullptr ? Value("missing") : *found;
+}
+
+Value on(const std::string& output) { return Value::map({{"output", output}}); }
+
+class Kwin : public ::testing::Test {
+ protected:
+  Kwin()
+      : bus_(CompositorProcess::session_bus(dir_)),
+        kwin_(CompositorProcess::kwin(dir_, 2)),
+        loop_({dir_.path(), {}, {}}) {}
+  void SetUp() override {
+    bus_.start();
+    ASSERT_TRUE(bus_.wait_until_listening("bus"));
+    kwin_.start();
+    ASSERT_TRUE(loop_.wait_for_described()) << loop_.log_text();
+  }
+  const msg::Manifest& manifest() const { return loop_.last<Described>()->manifest; }
+  const msg::Output* described(const std::string& name) const {
+    for (const msg::Output& output : manifest().outputs) {
+      if (output.name == name) return &output;
+    }
+    return nullptr;
+  }
+  // The witness that isn't our code: a wl_output is there only while its output is on.
+  std::string wayland_info() const {
+    return output_of("env XDG_RUNTIME_DIR=" + dir_.path() +
+                     " WAYLAND_DISPLAY=wayland-0 wayland-info -i wl_output 2>&1");
+  }
+  RuntimeDir dir_;
+  CompositorProcess bus_;
+  CompositorProcess kwin_;
+  DriverLoop loop_;
+};
+
+TEST_F(Kwin, IsDescribed) {
+  EXPECT_EQ(manifest().name, "kwin_wayland");
+  EXPECT_EQ(manifest().version, "5.27.5");
+  EXPECT_EQ(manifest().version_source, "executable");
+  EXPECT_EQ(manifest().display, "wayland-0");
+  EXPECT_EQ(manifest().pid, static_cast<std::uint64_t>(kwin_.pid()));
+  EXPECT_THAT(manifest().protocols, Contains(Field(&msg::Protocol::name, "kde_output_management_v2")));
+  ASSERT_EQ(manifest().outputs.size(), 2U);
+  const msg::Output* output = described("Virtual-0");
+  ASSERT_NE(output, nullptr);
+  ASSERT_TRUE(output->current_mode);
+  EXPECT_EQ(output->current_mode->width_px, 1280U);
+  EXPECT_EQ(output->modes.size(), 1U);
+  for (const auto& command : manifest().commands) {
+    EXPECT_EQ(command.supported, command.name != "output.power") << command.name << ": " << command.reason;
+  }
+}
+
+TEST_F(Kwin, AnswersProbesUnlessItIsStopped) {
+  EXPECT_TRUE(loop_.probe(seconds(5)));
+  kwin_.signal(SIGSTOP);
+  EXPECT_FALSE(loop_.probe(milliseconds(700)));
+  loop_.driver->look_at_process(loop_.out);
+  EXPECT_EQ(loop_.last<CauseSeen>()->cause, "stopped");
+  kwin_.signal(SIGCONT);
+  EXPECT_TRUE(loop_.run_until([&] { return loop_.count<ProbeAnswered>() == 2; }));
+}
+
+TEST_F(Kwin, IsGoneWithTheSignalThatKilledItAndSeenAgain) {
+  kwin_.signal(SIGKILL);
+  ASSERT_TRUE(loop_.run_until([&] { return loop_.count<Gone>() > 0; }));
+  EXPECT_EQ(loop_.last<Gone>()->text, "killed by signal 9 (SIGKILL)");
+  kwin_.reap();
+  kwin_.start();
+  ASSERT_TRUE(loop_.wait_for_described()) << loop_.log_text();
+  EXPECT_EQ(manifest().pid, static_cast<std::uint64_t>(kwin_.pid()));
+}
+
+TEST_F(Kwin, EndsWithItsOwnCodeWhenItIsAskedTo) {
+  kwin_.signal(SIGTERM);
+  ASSERT_TRUE(loop_.run_until([&] { return loop_.count<Gone>() > 0; }));
+  EXPECT_EQ(loop_.last<Gone>()->end.code, 15);
+  EXPECT_EQ(loop_.last<Gone>()->text, "exited with code 15, as kwin_wayland ends when it is asked to");
+}
+
+TEST_F(Kwin, SwitchesAnOutputOffAndOnAgain) {
+  EXPECT_THAT(wayland_info(), HasSubstr("Virtual-1"));
+  const auto off = loop_.run("output.disable", on("Virtual-1"));
+  EXPECT_EQ(off.status, Status::kDone) << as_text(off);
+  EXPECT_NE(field(off.result, "before", "current_mode"), Value("missing")) << as_text(off);
+  EXPECT_EQ(field(off.result, "after", "current_mode"), Value("missing")) << as_text(off);
+  EXPECT_THAT(wayland_info(), Not(HasSubstr("Virtual-1")));
+  EXPECT_TRUE(loop_.run_until([&] {
+    const auto* states = loop_.last<OutputsChanged>();
+    return states != nullptr && testing::Value(states->outputs, Contains(Pair("Virtual-1", OutputState::kOff)));
+  })) << "off is not gone";
+  const auto refused = loop_.run("output.scale", Value::map({{"output", "Virtual-1"}, {"scale", 2}}));
+  EXPECT_EQ(refused.status, Status::kFailed);
+  EXPECT_THAT(refused.error, HasSubstr("output.enable"));
+  const auto again = loop_.run("output.enable", on("Virtual-1"));
+  EXPECT_EQ(again.status, Status::kDone) << as_text(again);
+  EXPECT_THAT(wayland_info(), HasSubstr("Virtual-1"));
+}
+
+TEST_F(Kwin, RefusesToSwitchItsLastOutputOff) {
+  ASSERT_EQ(loop_.run("output.disable", on("Virtual-1")).status, Status::kDone);
+  const auto refused = loop_.run("output.disable", on("Virtual-0"));
+  EXPECT_EQ(refused.status, Status::kFailed) << as_text(refused);
+  EXPECT_EQ(refused.error, "kwin_wayland refused this configuration; nothing was changed");
+  EXPECT_THAT(wayland_info(), HasSubstr("Virtual-0"));
+}
+
+TEST_F(Kwin, SetsAFractionalScale) {
+  const auto done = loop_.run("output.scale", Value::map({{"output", "Virtual-0"}, {"scale", 1.25}}));
+  EXPECT_EQ(done.status, Status::kDone) << as_text(done);
+  EXPECT_EQ(field(done.result, "after", "scale"), Value(1.25));
+  EXPECT_TRUE(loop_.run_until([&] { return described("Virtual-0")->scale == 1.25; }));
+}
+
+TEST_F(Kwin, SetsAPosition) {
+  const auto done = loop_.run("output.position", Value::map({{"output", "Virtual-1"}, {"x", 1280}, {"y", 40}}));
+  EXPECT_EQ(done.status, Status::kDone) << as_text(done);
+  EXPECT_EQ(field(done.result, "after", "y"), Value(40));
+  EXPECT_THAT(wayland_info(), HasSubstr("x: 1280, y: 40"));
+}
+
+TEST_F(Kwin, SetsATransformAsWaylandMeansIt) {
+  const auto done = loop_.run("output.transform", Value::map({{"output", "Virtual-0"}, {"transform", "90"}}));
+  EXPECT_EQ(done.status, Status::kDone) << as_text(done);
+  EXPECT_EQ(field(done.result, "after", "transform"), Value("90"));
+  EXPECT_THAT(wayland_info(), HasSubstr("output_transform: 90"));
+}
+
+TEST_F(Kwin, TakesOnlyTheModesItHas) {
+  const auto refused =
+      loop_.run("output.mode", Value::map({{"output", "Virtual-0"}, {"width_px", 800}, {"height_px", 600}}));
+  EXPECT_EQ(refused.status, Status::kNotFound) << as_text(refused);
+  EXPECT_THAT(refused.error, HasSubstr("1280x720"));
+}
+
+TEST_F(Kwin, EndsACommandByItsDeadlineWhenItIsStopped) {
+  kwin_.signal(SIGSTOP);
+  const auto late = loop_.run("output.scale", Value::map({{"output", "Virtual-0"}, {"scale", 2}}), milliseconds(300));
+  EXPECT_EQ(late.status, Status::kDeadline) << as_text(late);
+  EXPECT_THAT(late.error, HasSubstr("its outcome is unknown"));
+  kwin_.signal(SIGCONT);
+}
+
+}  // namespace
+}  // namespace compositord
