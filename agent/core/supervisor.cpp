@@ -35,7 +35,7 @@ void Supervisor::start_failed(const std::string& why, Instant now, SupervisorAct
     note_ = "it was stopped on request";
     return;
   }
-  recover(true, why, now, actions);
+  recover(true, why + "; ", now, actions);
 }
 
 bool Supervisor::ended(const ProcessEnd& end, const std::string& text, Instant now, SupervisorActions& actions) {
@@ -55,29 +55,28 @@ bool Supervisor::ended(const ProcessEnd& end, const std::string& text, Instant n
     return true;
   }
   if (now - running_since_ >= config_.backoff_reset_after) backoff_ = {};
-  recover(end.code != 0, text, now, actions);
+  recover(end.code != 0, "", now, actions);
   return false;
 }
 
-void Supervisor::recover(bool failure, const std::string& why, Instant now, SupervisorActions& actions) {
+void Supervisor::recover(bool failure, const std::string& why_not, Instant now, SupervisorActions& actions) {
   const bool wanted =
       config_.restart == RestartPolicy::kAlways || (config_.restart == RestartPolicy::kOnFailure && failure);
   if (!wanted) {
     state_ = SupervisorState::kStopped;
-    note_ = fmt::format("{}; it is not started again (--restart {})", why,
+    note_ = fmt::format("{}it is not started again (--restart {})", why_not,
                         config_.restart == RestartPolicy::kNever ? "never" : "on-failure");
     return;
   }
   if (limit_reached(now)) {
     state_ = SupervisorState::kLatched;
-    note_ = fmt::format(
-        "crash loop: started {} times within {} s, the last time: {}; it stays down until a restart command",
-        config_.start_limit, to_ms(config_.start_limit_window) / 1000, why);
+    note_ = fmt::format("{}crash loop: started {} times within {} s; it stays down until a restart command", why_not,
+                        config_.start_limit, to_ms(config_.start_limit_window) / 1000);
     actions.log.push_back(LogEvent(Severity::kError, "supervisor.crash_loop").with("why", note_));
     return;
   }
   state_ = SupervisorState::kWaiting;
-  note_ = fmt::format("{}; it will be started again", why);
+  note_ = why_not + "it will be started again";
   backoff_ = std::clamp(backoff_ * 2, config_.backoff_min, config_.backoff_max);
   // Up to half as much again at random, so that a wall of screens does not come back in one moment.
   const Duration wait = std::min(random_.between(backoff_, backoff_ + backoff_ / 2), config_.backoff_max);

@@ -75,14 +75,14 @@ class Supervisor {
   Instant next_deadline() const noexcept { return deadline_; }
   SupervisorState state() const noexcept { return state_; }
   std::int64_t pid() const noexcept { return pid_; }  // 0: none runs
-  // Why there is no compositor, and what will become of it: "crash loop: …". Empty while one runs.
+  // What will become of it, beside how it ended: "it will be started again", "crash loop: …". Empty while one runs.
   const std::string& note() const noexcept { return note_; }
 
  private:
   void start(Instant now, SupervisorActions& actions);
   void stop(Instant now, SupervisorActions& actions);
-  // After an end or a failed start that nobody asked for.
-  void recover(bool failure, const std::string& why, Instant now, SupervisorActions& actions);
+  // After an end or a failed start that nobody asked for. `why_not`: why it can't be started, and "; ".
+  void recover(bool failure, const std::string& why_not, Instant now, SupervisorActions& actions);
   bool limit_reached(Instant now);
 
   SupervisorConfig config_;

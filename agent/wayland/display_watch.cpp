@@ -12,6 +12,8 @@
 
 #include <fmt/format.h>
 
+#include "agent/process/peer.h"
+
 namespace compositord::agent {
 
 namespace {
@@ -52,6 +54,17 @@ void DisplayWatch::search_again(Instant now) {
   stale_retry_ = kFirstRetry;
   last_log_.clear();
   next_look_ = std::max(now, not_before_);
+}
+
+void DisplayWatch::expect_session(pid_t leader, Instant now) {
+  session_ = leader;
+  if (state_ == State::kSearching) search_again(now);
+}
+
+bool DisplayWatch::is_expected(const ConnectedDisplay& display) const {
+  if (!session_) return true;
+  const auto peer = identify_peer(display.socket.get());
+  return peer && *session_ > 0 && peer->pid > 0 && ::getsid(peer->pid) == *session_;
 }
 
 std::unique_ptr<Driver> DisplayWatch::service(Instant now, DriverOutputs& out) {
@@ -141,8 +154,15 @@ std::optional<ConnectedDisplay> DisplayWatch::scan(Instant now, DriverOutputs& o
   for (const std::string& name : names) {
     const std::string path = directory_ + "/" + name;
     auto fd = connect_unix(path);
-    if (fd || fd.error().status == Status::kLimit) listening.push_back(name);
-    if (fd) accepting.push_back(ConnectedDisplay{std::move(*fd), name, path});
+    if (!fd) {
+      // Who does not accept can't be told from others: of a compositor of ours, that is only for a moment.
+      if (fd.error().status == Status::kLimit && !session_) listening.push_back(name);
+      continue;
+    }
+    ConnectedDisplay display{std::move(*fd), name, path};
+    if (!is_expected(display)) continue;
+    listening.push_back(name);
+    accepting.push_back(std::move(display));
   }
   if (listening.size() == 1 && accepting.size() == 1) return std::move(accepting.front());
   if (listening.size() == 1) return look_at(directory_ + "/" + listening.front(), now, out);
