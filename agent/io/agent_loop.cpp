@@ -80,6 +80,7 @@ void AgentLoop::turn(AgentCore& core) {
   apply_child(core, now);
   apply_outputs(now);
   take_driver_outputs(core, now);  // what start_probe and execute answered at once
+  apply_child(core, now);
   apply_outputs(now);
 }
 
@@ -186,6 +187,10 @@ void AgentLoop::take_driver_outputs(AgentCore& core, Instant now) {
   for (const LogEvent& event : driver_outputs_.log) logger_.write(event);
   for (DriverEvent& event : std::exchange(driver_outputs_.events, {})) {
     const bool gone = std::holds_alternative<driver_event::Gone>(event);
+    if (gone && child_) {
+      serve_child(core, now);  // it may have ended since we looked, and its parent's word is the exact one
+      if (!child_) break;
+    }
     core.step(now, input::FromDriver{std::move(event)}, outputs_);
     if (!gone) continue;
     driver_.reset();

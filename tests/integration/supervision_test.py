@@ -138,7 +138,7 @@ class SupervisionTest(unittest.TestCase):
         # Until a probe beyond the greeting was answered. That alone is no news, so look.
         deadline = time.monotonic() + PATIENCE
         started = self.get("bus.status")["progress"]
-        while self.get("bus.status")["progress"]["observed_at"] == started["observed_at"]:
+        while self.get("bus.status")["progress"]["round_trip_ms"] == started["round_trip_ms"]:
             self.assertLess(time.monotonic(), deadline, "no probe was answered")
             self.feed.wait_for(lambda topic, _: topic == "json/bus/tick", PATIENCE, "a second")
         os.kill(pid, signal.SIGSEGV)
@@ -200,6 +200,10 @@ class SupervisionTest(unittest.TestCase):
         self.assertEqual((reply["status"], reply["result"]["before"]), (200, {"pid": after}), reply)
         self.assertNotEqual(reply["result"]["after"]["pid"], after)
         self.assertEqual(self.command("restart", {"now": True})["status"], 400)
+        by_hand = subprocess.run(self.fleet.ctl("run", ID, "restart"), capture_output=True, text=True, timeout=PATIENCE,
+                                 check=False)
+        self.assertEqual(by_hand.returncode, 0, by_hand.stderr)
+        self.assertIn("pid", by_hand.stdout)
         self.assertNotIn("supervisor.waiting", self.log_of(agent))
 
     def test_a_frozen_one_is_stopped_and_one_that_does_not_listen_is_killed(self):
