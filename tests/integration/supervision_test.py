@@ -129,6 +129,8 @@ class SupervisionTest(unittest.TestCase):
         self.assertNotIn("crash", up, "it is news once")
         self.assertNotEqual(self.manifest()["pid"], manifest["pid"])
         self.assertEqual(self.get("bus.status")["crash"]["pid"], manifest["pid"])
+        shown = subprocess.run(self.fleet.ctl("show", ID), capture_output=True, text=True, timeout=PATIENCE, check=True).stdout
+        self.assertRegex(shown, rf"last crash  process {manifest['pid']} killed by signal 9 \(SIGKILL\), .* ago")
         self.assertIsNone(agent.process.poll())
 
     def test_a_crash_is_told_with_the_last_lines_and_the_probes(self):
@@ -206,14 +208,15 @@ class SupervisionTest(unittest.TestCase):
         self.assertIn("pid", by_hand.stdout)
         self.assertNotIn("supervisor.waiting", self.log_of(agent))
 
-    def test_a_frozen_one_is_stopped_and_one_that_does_not_listen_is_killed(self):
-        self.run_agent(WESTON)
+    def test_a_frozen_one_can_be_restarted(self):
+        agent = self.run_agent(WESTON)
         self.wait_verdict("ok")
         pid = self.manifest()["pid"]
         os.kill(pid, signal.SIGSTOP)
         reply = self.command("restart")
         self.assertEqual((reply["status"], reply["result"]["before"]), (200, {"pid": pid}), reply)
         self.assertFalse(runs(pid))
+        self.assertNotIn("supervisor.killing", self.log_of(agent), "it was continued, and could end by itself")
 
     def test_one_that_ignores_sigterm_is_killed_after_the_grace(self):
         fifo = os.path.join(self.runtime_dir, "deaf")
