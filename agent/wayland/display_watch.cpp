@@ -149,6 +149,8 @@ std::optional<ConnectedDisplay> DisplayWatch::look_at(const std::string& path, I
 
 std::optional<ConnectedDisplay> DisplayWatch::scan(Instant now, DriverOutputs& out) {
   std::vector<ConnectedDisplay> accepting;
+  if (session_ == 0) return std::nullopt;  // and nobody else's displays are bothered
+  bool refused = false;
   std::vector<std::string> listening;  // a frozen compositor listens, too, when its backlog is full
   const std::vector<std::string> names = candidates();
   for (const std::string& name : names) {
@@ -157,6 +159,7 @@ std::optional<ConnectedDisplay> DisplayWatch::scan(Instant now, DriverOutputs& o
     if (!fd) {
       // Who does not accept can't be told from others: of a compositor of ours, that is only for a moment.
       if (fd.error().status == Status::kLimit && !session_) listening.push_back(name);
+      refused = true;
       continue;
     }
     ConnectedDisplay display{std::move(*fd), name, path};
@@ -170,6 +173,10 @@ std::optional<ConnectedDisplay> DisplayWatch::scan(Instant now, DriverOutputs& o
     const std::string list = fmt::format("{}", fmt::join(listening, " "));
     log_once(out, LogEvent(Severity::kWarning, "display.ambiguous").with("displays", list).with("choose", "-w NAME"));
     retry(now, kAmbiguousRetry);
+  } else if (session_) {
+    const std::string whose = fmt::format("a display of process {} in {}", *session_, directory_);
+    log_once(out, LogEvent(Severity::kInfo, "display.waiting").with("for", whose));
+    if (refused) retry_stale(now);
   } else if (!names.empty()) {
     log_once(out, LogEvent(Severity::kInfo, "display.stale").with("socket", directory_ + "/" + names.front()));
     retry_stale(now);
