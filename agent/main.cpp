@@ -16,6 +16,8 @@
 #include <CLI/CLI.hpp>
 
 #include "agent/io/agent_loop.h"
+#include "agent/process/hangup_signal.h"
+#include "agent/run_options.h"
 #include "agent/sway/driver_factory.h"
 #include "common/base/clock.h"
 #include "common/net/stop_signal.h"
@@ -32,6 +34,7 @@ struct Options {
   std::vector<std::string> labels;
   std::optional<int> heartbeat_ms;
   std::string log_level = "info";
+  RunOptions run;
 };
 
 void declare(CLI::App& app, Options& options) {
@@ -55,6 +58,7 @@ void declare(CLI::App& app, Options& options) {
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
       ->capture_default_str()
       ->type_name("LEVEL");
+  declare_run(app, options.run);
   app.footer(
       "The compositor need not be there yet: the agent waits for it, and goes on when it dies and returns.\n"
       "Example: compositor-agent --broker tcp://10.0.0.5:7755 --id wall-3/wayland-1 -l site=berlin -l wall=lobby");
@@ -109,15 +113,23 @@ Result<AgentConfig> configure(const Options& options, const DisplaySettings& dis
   if (display.runtime_dir.empty() && !display.wanted.starts_with('/')) {
     return fail(Status::kMalformed, "XDG_RUNTIME_DIR is not set: set it, or give the display's path with -w /PATH");
   }
+  if (options.run.chosen) {
+    config.supervisor = supervisor_config(options.run);
+    config.compositor_lives_on = options.run.keep_on_exit;
+  }
   return config;
 }
 
 Result<void> serve(const Options& options) {
-  const DisplaySettings settings{env("XDG_RUNTIME_DIR"), options.display, env("WAYLAND_DISPLAY")};
+  // $WAYLAND_DISPLAY, where there is one, is the session that we run in; our own compositor is another one.
+  const DisplaySettings settings{env("XDG_RUNTIME_DIR"), options.display,
+                                 options.run.chosen ? std::string() : env("WAYLAND_DISPLAY")};
   Result<AgentConfig> config = configure(options, settings);
   if (!config) return tl::unexpected<Error>(config.error());
 
   const net::StopSignal stop;
+  std::optional<HangupSignal> hangup;
+  if (options.run.chosen) hangup.emplace();
   log::Logger logger("compositor-agent", log::severity_from_name(options.log_level).value_or(Severity::kInfo));
   net::ZmqContext context;
   Result<BrokerLink> link = BrokerLink::open(context, options.broker);
@@ -129,6 +141,7 @@ Result<void> serve(const Options& options) {
   std::random_device seed;
   AgentCore core(std::move(*config), seed(), monotonic_now());
   AgentLoop loop(context, options.broker, std::move(*link), display, logger, stop.fd());
+  if (hangup) loop.supervise(ChildCommand{options.run.command, options.run.keep_on_exit}, hangup->fd());
   loop.run(core);
   logger.write(LogEvent(Severity::kInfo, "agent.stopped"));
   return {};

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "agent/core/supervisor.h"
 #include "common/base/instant.h"
 #include "common/msg/compositor_id.h"
 #include "common/msg/registration.h"
@@ -40,7 +41,9 @@ struct AgentConfig {
   Duration default_deadline = std::chrono::seconds(10);     // of a command that names none
   Duration deadline_max = std::chrono::hours(1);            // the broker gives up no later than that
   Duration leave_timeout = std::chrono::milliseconds(500);
-  std::size_t commands_max = 64;  // at once
+  std::size_t commands_max = 64;               // at once
+  std::optional<SupervisorConfig> supervisor;  // none: somebody else starts the compositor
+  bool compositor_lives_on = false;            // when the agent ends; with a supervisor
 };
 
 }  // namespace compositord::agent

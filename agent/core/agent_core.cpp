@@ -20,27 +20,37 @@ Overloaded(Ts...) -> Overloaded<Ts...>;
 
 AgentCore::AgentCore(AgentConfig config, std::uint64_t seed, Instant now)
     : config_(std::move(config)), session_(config_, seed), health_(config_.health, now), commands_(config_) {
+  if (config_.supervisor) supervision_.emplace(*config_.supervisor, seed);
   // A report in a compositor's first moments would say "unknown" of one that is about to answer.
   status_report_.not_before = now + config_.first_look;
 }
 
 void AgentCore::step(Instant now, Input input, Outputs& out) {
   const bool was_online = session_.online();
+  const std::size_t log_before = out.log.size();
   std::visit([&](auto& i) { on(i, now, out); }, input);
+  if (supervision_) record(now, log_before, out);
   // However the session ended: a late answer on the next connection would come from a peer that is no ready worker there,
   // and would get it expelled.
   if (was_online && !session_.online()) commands_.forget_all();
+  if (leaving_ && (!supervision_ || config_.compositor_lives_on || supervision_->is_stopped())) {
+    leaving_ = false;
+    report(now, out);  // how it ended, before the goodbye
+    session_.stop(now, out);
+  }
   report(now, out);
   out.finished = session_.state() == SessionState::kFinished;
 }
 
 Instant AgentCore::next_deadline() const noexcept {
-  return std::min({session_.next_deadline(), health_.next_deadline(), commands_.next_deadline(), report_deadline()});
+  const Instant supervision = supervision_ ? supervision_->next_deadline() : kNever;
+  return std::min(
+      {session_.next_deadline(), health_.next_deadline(), commands_.next_deadline(), report_deadline(), supervision});
 }
 
 bool AgentCore::check_invariants() const {
   if (commands_.open_count() > config_.commands_max) return false;
-  if (commands_.open_count() > 0 && !described_) return false;
+  if (commands_.driver_count() > 0 && !described_) return false;
   return !described_ || (manifest_.has_value() && health_.has_compositor());
 }
 
@@ -67,7 +77,9 @@ void AgentCore::on(input::Received& received, Instant now, Outputs& out) {
                    // What an ended session still brings has been answered by the broker (410): doing it now would
                    // be doing it twice for a caller who asks again.
                    if (!session_.online()) return;
-                   commands_.requested(std::move(m), described_ ? &*manifest_ : nullptr, now, out);
+                   const auto supervise =
+                       commands_.requested(std::move(m), described_ ? &*manifest_ : nullptr, now, out);
+                   if (supervise) supervision_->asked(*supervise, now, commands_, out);
                  },
                  [](wire::mdp::Heartbeat&) {}, [&](wire::mdp::Disconnect&) { session_.told_to_disconnect(now, out); }},
       parsed->message);
@@ -89,8 +101,10 @@ void AgentCore::on_reply(const wire::mdp::ClientReply& message, Instant now, Out
     status_report_ = Report{true, status_report_.not_before, {}};
     manifest_report_ = Report{manifest_.has_value(), now, {}};
     next_refresh_ = now + config_.status_refresh;
+    crash_unsent_ = supervision_ && supervision_->last_crash();
   } else if (*question == Question::kStatus) {
     status_report_.sent.reset();
+    crash_on_its_way_ = false;
   } else if (*question == Question::kManifest) {
     on_manifest_answer(*reply, now, out);
   }
@@ -120,9 +134,14 @@ void AgentCore::on(input::FromDriver& from, Instant now, Outputs& out) {
   bool changed = false;
   std::visit(Overloaded{[&](driver_event::Described& e) { on_described(e, now, out); },
                         [&](driver_event::OutputsChanged& e) { changed = health_.outputs_changed(e.outputs, now); },
-                        [&](driver_event::ProbeAnswered&) { changed = health_.probe_answered(now); },
+                        [&](driver_event::ProbeAnswered&) {
+                          changed = health_.probe_answered(now);
+                          if (supervision_ && health_.round_trip()) {
+                            supervision_->recorder().probe(now, *health_.round_trip());
+                          }
+                        },
                         [&](driver_event::CauseSeen& e) { changed = health_.cause_seen(e, now); },
-                        [&](driver_event::Gone& e) { on_gone(e, now, out); },
+                        [&](driver_event::Gone& e) { on_gone(e.end, e.text, now, out); },
                         [&](driver_event::CommandFinished& e) { commands_.finished(e, out); }},
              from.event);
   status_report_.wanted |= changed;
@@ -137,6 +156,12 @@ void AgentCore::on_described(driver_event::Described& described, Instant now, Ou
                           .with("version", described.manifest.version)
                           .with("pid", std::to_string(described.manifest.pid)));
   }
+  if (supervision_) {
+    for (msg::CommandSupport& command : Supervision::commands()) {
+      described.manifest.commands.push_back(std::move(command));
+    }
+    if (!described_) supervision_->answered(commands_, out);
+  }
   described_ = true;
   if (manifest_ == described.manifest) return;
   manifest_ = std::move(described.manifest);
@@ -144,12 +169,37 @@ void AgentCore::on_described(driver_event::Described& described, Instant now, Ou
   manifest_report_.not_before = now;
 }
 
-void AgentCore::on_gone(const driver_event::Gone& gone, Instant now, Outputs& out) {
+void AgentCore::on_gone(const ProcessEnd& end, const std::string& text, Instant now, Outputs& out) {
   described_ = false;
-  status_report_.wanted |= health_.gone(gone.end, now);
+  status_report_.wanted |= health_.gone(end, now);
   status_report_.not_before = std::min(status_report_.not_before, now);
   commands_.compositor_gone(out);
-  out.log.push_back(LogEvent(Severity::kWarning, "compositor.gone").with("why", gone.text));
+  out.log.push_back(LogEvent(Severity::kWarning, "compositor.gone").with("why", text));
+}
+
+void AgentCore::on(input::ChildStarted& child, Instant now, Outputs& out) {
+  supervision_->started(child, now, commands_, out);
+}
+
+void AgentCore::on(input::ChildStartFailed& child, Instant now, Outputs& out) {
+  supervision_->start_failed(child, now, commands_, out);
+  status_report_.wanted = true;
+  status_report_.not_before = std::min(status_report_.not_before, now);
+}
+
+void AgentCore::on(input::ChildPrinted& child, Instant, Outputs&) { supervision_->recorder().printed(child.bytes); }
+
+void AgentCore::on(input::ChildEnded& child, Instant now, Outputs& out) {
+  // The supervisor first: its command may have wanted this, and a new process may be on its way already.
+  const auto crash_at = [&] { return supervision_->last_crash() ? supervision_->last_crash()->at : UnixMs{}; };
+  const UnixMs before = crash_at();
+  supervision_->ended(child, now, unix_ms_at_origin_, commands_, out);
+  crash_unsent_ |= crash_at() != before;
+  on_gone(child.end, child.text, now, out);
+}
+
+void AgentCore::record(Instant now, std::size_t log_before, const Outputs& out) {
+  for (std::size_t i = log_before; i < out.log.size(); ++i) supervision_->recorder().event(now, to_text(out.log[i]));
 }
 
 // ---- time
@@ -163,7 +213,10 @@ void AgentCore::on(input::Stalled& stalled, Instant, Outputs& out) {
       LogEvent(Severity::kWarning, "loop.stalled").with("late_ms", std::to_string(to_ms(stalled.lateness))));
 }
 
-void AgentCore::on(input::Stop&, Instant now, Outputs& out) { session_.stop(now, out); }
+void AgentCore::on(input::Stop&, Instant now, Outputs& out) {
+  leaving_ = true;
+  if (supervision_ && !config_.compositor_lives_on) supervision_->leave(now, out);
+}
 
 void AgentCore::on(input::Tick&, Instant now, Outputs& out) {
   HealthActions actions;
@@ -171,6 +224,7 @@ void AgentCore::on(input::Tick&, Instant now, Outputs& out) {
   out.start_probe |= actions.start_probe;
   out.look_at_process |= actions.look_at_process;
   commands_.tick(now, out);
+  if (supervision_) supervision_->tick(now, out);
   session_.tick(now, out);
   if (session_.online() && now >= next_refresh_) {
     status_report_.wanted = true;
@@ -184,6 +238,7 @@ void AgentCore::report(Instant now, Outputs& out) {
   const auto due = [&](Report& report) {
     if (report.sent && now - *report.sent >= config_.reply_timeout) {
       report.sent.reset();  // its answer was lost: say it again
+      crash_unsent_ |= crash_on_its_way_;
       report.wanted = true;
     }
     return report.wanted && !report.sent && now >= report.not_before;
@@ -198,8 +253,17 @@ void AgentCore::report(Instant now, Outputs& out) {
     status_report_.wanted = false;
     status_report_.sent = now;
     next_refresh_ = now + config_.status_refresh;
-    session_.ask(Question::kStatus, to_value(health_.report(now, unix_ms_at_origin_)), out);
+    session_.ask(Question::kStatus, to_value(status_report(now)), out);
   }
+}
+
+msg::StatusReport AgentCore::status_report(Instant now) {
+  msg::StatusReport report = health_.report(now, unix_ms_at_origin_);
+  if (!supervision_) return report;
+  if (!supervision_->note().empty()) report.process.note = supervision_->note();
+  crash_on_its_way_ = std::exchange(crash_unsent_, false);
+  if (crash_on_its_way_) report.crash = supervision_->last_crash();
+  return report;
 }
 
 Instant AgentCore::report_deadline() const noexcept {

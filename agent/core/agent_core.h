@@ -1,7 +1,8 @@
 #pragma once
 // The agent as a pure state machine, like the broker's: step(now, input) appends what must be done.
-// It keeps three things that know nothing of each other and lets them speak: the session with the broker (bus_session), the
-// judgement of the compositor (health), and the commands in hand (commands).
+// It keeps things that know little of each other and lets them speak: the session with the broker (bus_session), the
+// judgement of the compositor (health), the commands in hand (commands), and, when the agent starts its compositor itself,
+// what it does about that (supervision).
 
 #include <cstdint>
 #include <optional>
@@ -12,6 +13,7 @@
 #include "agent/core/health.h"
 #include "agent/core/input.h"
 #include "agent/core/outputs.h"
+#include "agent/core/supervision.h"
 
 namespace compositord::agent {
 
@@ -36,13 +38,20 @@ class AgentCore {
   void on(input::FromDriver& from, Instant now, Outputs& out);
   void on(input::CalendarSet& calendar, Instant now, Outputs& out);
   void on(input::Stalled& stalled, Instant now, Outputs& out);
+  void on(input::ChildStarted& child, Instant now, Outputs& out);
+  void on(input::ChildStartFailed& child, Instant now, Outputs& out);
+  void on(input::ChildPrinted& child, Instant now, Outputs& out);
+  void on(input::ChildEnded& child, Instant now, Outputs& out);
   void on(input::Stop&, Instant now, Outputs& out);
   void on(input::Tick&, Instant now, Outputs& out);
 
   void on_reply(const wire::mdp::ClientReply& reply, Instant now, Outputs& out);
   void on_manifest_answer(const msg::Reply& reply, Instant now, Outputs& out);
   void on_described(driver_event::Described& described, Instant now, Outputs& out);
-  void on_gone(const driver_event::Gone& gone, Instant now, Outputs& out);
+  void on_gone(const ProcessEnd& end, const std::string& text, Instant now, Outputs& out);
+  // What the last step said and saw, for the report of a crash.
+  void record(Instant now, std::size_t log_before, const Outputs& out);
+  msg::StatusReport status_report(Instant now);
   // Sends what the broker has not got yet: at most one status and one manifest are on their way at a time.
   void report(Instant now, Outputs& out);
   Instant report_deadline() const noexcept;
@@ -58,6 +67,10 @@ class AgentCore {
   BusSession session_;
   Health health_;
   Commands commands_;
+  std::optional<Supervision> supervision_;
+  bool leaving_ = false;       // asked to end, as soon as our compositor has
+  bool crash_unsent_ = false;  // in this session
+  bool crash_on_its_way_ = false;
   std::optional<msg::Manifest> manifest_;  // the last one seen
   bool described_ = false;                 // by the compositor that is there now
   Report status_report_;

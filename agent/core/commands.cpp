@@ -29,17 +29,43 @@ std::optional<Error> objection(const std::string& method, const msg::Manifest* m
   return std::nullopt;
 }
 
+bool is_supervisors(const std::string& method) { return method == "restart" || method == "stop"; }
+
+// The same for the supervisor's methods.
+std::optional<Error> supervisors_objection(const msg::Call& call, bool supervised, std::size_t open,
+                                           std::size_t open_max) {
+  if (!supervised) {
+    return Error{Status::kUnsupported, fmt::format("this agent did not start its compositor, so it can't {} it; "
+                                                   "it can with `compositor-agent run -- COMMAND`",
+                                                   call.header.method)};
+  }
+  const msg::Value::Map* params = call.params.if_map();
+  if (params != nullptr && !params->empty()) {
+    return Error{Status::kMalformed, fmt::format("{} takes no parameters", call.header.method)};
+  }
+  if (open >= open_max) return Error{Status::kLimit, fmt::format("the agent has {} commands in hand already", open)};
+  return std::nullopt;
+}
+
 }  // namespace
 
-void Commands::requested(wire::mdp::WorkerRequest&& request, const msg::Manifest* manifest, Instant now, Outputs& out) {
+std::optional<Commands::Supervise> Commands::requested(wire::mdp::WorkerRequest&& request,
+                                                       const msg::Manifest* manifest, Instant now, Outputs& out) {
+  const auto refuse = [&](msg::Encoding encoding, const msg::Value& id, const Error& error) {
+    reply(request.client_address, msg::error_reply(encoding, id, error), out);
+    return std::nullopt;
+  };
   const Result<msg::Call> call = msg::parse_call(request.body);
   if (!call) {
     const msg::Encoding encoding = msg::encoding_of(request.body);
-    return reply(request.client_address, msg::error_reply(encoding, msg::Value(), call.error()), out);
+    return refuse(encoding, msg::Value(), call.error());
   }
-  if (const auto error = objection(call->header.method, manifest, open_.size(), config_.commands_max)) {
-    return reply(request.client_address, msg::error_reply(call->encoding, call->header.id, *error), out);
-  }
+  const std::string& method = call->header.method;
+  const bool of_supervisor = is_supervisors(method);
+  const auto error =
+      of_supervisor ? supervisors_objection(*call, config_.supervisor.has_value(), open_.size(), config_.commands_max)
+                    : objection(method, manifest, open_.size(), config_.commands_max);
+  if (error) return refuse(call->encoding, call->header.id, *error);
   // The header is the client's own: what it asks for may be more than a Duration can hold.
   const Duration allowed =
       call->header.deadline_ms
@@ -47,8 +73,10 @@ void Commands::requested(wire::mdp::WorkerRequest&& request, const msg::Manifest
           : config_.default_deadline;
   const Instant deadline = now + allowed;
   const std::uint64_t id = ++last_id_;
-  open_[id] = Open{std::move(request.client_address), call->encoding, call->header.id, deadline};
-  out.executes.push_back(Execute{id, call->header.method, call->params, deadline});
+  open_[id] = Open{std::move(request.client_address), call->encoding, call->header.id, deadline, of_supervisor};
+  if (of_supervisor) return Supervise{id, method == "restart"};
+  out.executes.push_back(Execute{id, method, call->params, deadline});
+  return std::nullopt;
 }
 
 void Commands::finished(const driver_event::CommandFinished& finished, Outputs& out) {
@@ -66,10 +94,20 @@ void Commands::finished(const driver_event::CommandFinished& finished, Outputs& 
 
 void Commands::compositor_gone(Outputs& out) {
   const Error error{Status::kGone, "the compositor ended under the command; whether it was carried out is unknown"};
-  for (const auto& entry : open_) {
-    reply(entry.second.client_address, msg::error_reply(entry.second.encoding, entry.second.id, error), out);
+  for (auto it = open_.begin(); it != open_.end();) {
+    const Open& open = it->second;
+    if (open.of_supervisor) {
+      ++it;
+      continue;
+    }
+    reply(open.client_address, msg::error_reply(open.encoding, open.id, error), out);
+    it = open_.erase(it);
   }
-  open_.clear();
+}
+
+std::size_t Commands::driver_count() const noexcept {
+  return static_cast<std::size_t>(
+      std::count_if(open_.begin(), open_.end(), [](const auto& entry) { return !entry.second.of_supervisor; }));
 }
 
 void Commands::tick(Instant now, Outputs& out) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <string>
 
 #include "agent/core/agent_config.h"
 #include "agent/core/outputs.h"
@@ -19,15 +20,25 @@ class Commands {
  public:
   explicit Commands(const AgentConfig& config) : config_(config) {}
 
-  // A request from the bus. `manifest`: of the compositor that is there now; nullptr: none is.
-  void requested(wire::mdp::WorkerRequest&& request, const msg::Manifest* manifest, Instant now, Outputs& out);
+  // A request for the supervisor, which also has work to do when no compositor is there.
+  struct Supervise {
+    std::uint64_t command_id = 0;
+    bool restart = false;  // else: stop
+  };
+
+  // A request from the bus. `manifest`: of the compositor that is there now; nullptr: none is. What the driver must do is
+  // appended to `out`, what the supervisor must do is returned.
+  std::optional<Supervise> requested(wire::mdp::WorkerRequest&& request, const msg::Manifest* manifest, Instant now,
+                                     Outputs& out);
   void finished(const driver_event::CommandFinished& finished, Outputs& out);
+  // Ends what the driver was doing. The supervisor's commands go on: an end is what they want.
   void compositor_gone(Outputs& out);
   // The broker has ended all requests of a lost session by itself: their answers would be refused.
   void forget_all() { open_.clear(); }
   void tick(Instant now, Outputs& out);
   Instant next_deadline() const noexcept;
   std::size_t open_count() const noexcept { return open_.size(); }
+  std::size_t driver_count() const noexcept;  // of those that the driver has in hand
 
  private:
   struct Open {
@@ -35,6 +46,7 @@ class Commands {
     msg::Encoding encoding = msg::Encoding::kMsgpack;
     msg::Value id;
     Instant deadline;
+    bool of_supervisor = false;
   };
   static void reply(const std::string& client_address, const msg::Reply& reply, Outputs& out);
 

@@ -140,7 +140,8 @@ msg::StatusReport Health::report(Instant now, std::int64_t unix_ms_at_origin) co
   const auto calendar = [&](Instant at) { return on_calendar(at, unix_ms_at_origin); };
   msg::StatusReport report;
   report.sent_at = calendar(now);
-  report.process = {process_.state, end_.code, end_.signal, calendar(process_.since), calendar(process_.observed_at)};
+  report.process = {
+      process_.state, end_.code, end_.signal, {}, calendar(process_.since), calendar(process_.observed_at)};
   report.progress.state = progress_.state;
   if (round_trip_) report.progress.round_trip_ms = static_cast<double>(round_trip_->count()) / 1e6;
   report.progress.cause = cause_;

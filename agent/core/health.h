@@ -46,6 +46,7 @@ class Health {
   Instant next_deadline() const noexcept;
   // Whether a compositor has been seen at all since the agent started.
   bool has_compositor() const noexcept { return stage_ != Stage::kAbsent; }
+  const std::optional<Duration>& round_trip() const noexcept { return round_trip_; }  // of the last answered probe
   // The facts, with times on the calendar whose origin is `unix_ms_at_origin`.
   msg::StatusReport report(Instant now, std::int64_t unix_ms_at_origin) const;
 

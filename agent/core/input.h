@@ -2,6 +2,7 @@
 // Everything that can happen to the agent's core.
 
 #include <cstdint>
+#include <string>
 #include <variant>
 
 #include "agent/driver_event.h"
@@ -35,6 +36,21 @@ struct CalendarSet {
 struct Stalled {
   Duration lateness{};
 };
+// Of the compositor that the agent starts itself, after Outputs::start_child: exactly one of the first two. What it printed
+// comes before its end.
+struct ChildStarted {
+  std::int64_t pid = 0;
+};
+struct ChildStartFailed {
+  std::string why;
+};
+struct ChildPrinted {
+  std::string bytes;
+};
+struct ChildEnded {
+  ProcessEnd end;
+  std::string text;  // "killed by signal 9 (SIGKILL)"
+};
 // Somebody asked the agent to end.
 struct Stop {};
 struct Tick {};
@@ -43,6 +59,7 @@ struct Tick {};
 
 using Input =
     std::variant<input::BusConnected, input::BusDisconnected, input::Received, input::TooLarge, input::DriverStarted,
-                 input::FromDriver, input::CalendarSet, input::Stalled, input::Stop, input::Tick>;
+                 input::FromDriver, input::CalendarSet, input::Stalled, input::ChildStarted, input::ChildStartFailed,
+                 input::ChildPrinted, input::ChildEnded, input::Stop, input::Tick>;
 
 }  // namespace compositord::agent

@@ -2,9 +2,11 @@
 // Everything the agent's core wants done, in this order: a new bus socket, sends, what the driver must do, log.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "agent/core/supervisor.h"
 #include "common/base/instant.h"
 #include "common/base/log_event.h"
 #include "common/msg/value.h"
@@ -25,6 +27,8 @@ struct Outputs {
   bool start_probe = false;
   bool look_at_process = false;
   std::vector<Execute> executes;
+  bool start_child = false;
+  std::optional<ChildSignal> signal_child;
   bool finished = false;  // the agent has said goodbye and may end
   std::vector<LogEvent> log;
 

@@ -1,9 +1,17 @@
 #include "agent/io/agent_loop.h"
 
+#include <poll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <climits>
+#include <csignal>
 #include <cstdlib>
+#include <string_view>
 #include <utility>
 
+#include "agent/process/process_watch.h"
 #include "common/base/clock.h"
 
 namespace compositord::agent {
@@ -15,6 +23,18 @@ constexpr std::int64_t kCalendarJumpMs = 20;
 // Smaller delays are the machine's noise; the core would only write log lines about them.
 constexpr Duration kLatenessMin = std::chrono::milliseconds(100);
 
+// The compositor's output, to where it would have gone without us. A reader that does not read costs lines, not time.
+void pass_on(std::string_view bytes) {
+  while (!bytes.empty()) {
+    pollfd ready{STDERR_FILENO, POLLOUT, 0};
+    if (::poll(&ready, 1, 0) != 1 || (ready.revents & POLLOUT) == 0) return;
+    // A pipe that is ready takes PIPE_BUF bytes without blocking.
+    const ssize_t n = ::write(STDERR_FILENO, bytes.data(), std::min<std::size_t>(bytes.size(), PIPE_BUF));
+    if (n <= 0) return;
+    bytes.remove_prefix(static_cast<std::size_t>(n));
+  }
+}
+
 }  // namespace
 
 AgentLoop::AgentLoop(net::ZmqContext& context, std::string broker, BrokerLink link, DisplayWatch& display,
@@ -25,6 +45,12 @@ AgentLoop::AgentLoop(net::ZmqContext& context, std::string broker, BrokerLink li
       display_(display),
       logger_(logger),
       signal_fd_(signal_fd) {}
+
+void AgentLoop::supervise(ChildCommand command, int hangup_fd) {
+  command_ = std::move(command);
+  hangup_fd_ = hangup_fd;
+  display_.expect_session(0, monotonic_now());
+}
 
 void AgentLoop::run(AgentCore& core) {
   last_turn_ = monotonic_now();
@@ -48,10 +74,13 @@ void AgentLoop::turn(AgentCore& core) {
   last_turn_ = now;
   if (stop_asked_ && !std::exchange(stop_told_, true)) core.step(now, input::Stop{}, outputs_);
   take_bus(core, now);
+  serve_child(core, now);  // before the display: as its parent we know best how it ended
   serve_display(core, now);
   core.step(now, input::Tick{}, outputs_);
+  apply_child(core, now);
   apply_outputs(now);
   take_driver_outputs(core, now);  // what start_probe and execute answered at once
+  apply_child(core, now);
   apply_outputs(now);
 }
 
@@ -62,6 +91,8 @@ void AgentLoop::wait(Instant planned) {
   const std::size_t signal = poller_.add_fd(signal_fd_, POLLIN);
   fds_.clear();
   driver_ ? driver_->poll_fds(fds_) : display_.poll_fds(fds_);
+  if (child_) child_->poll_fds(fds_);
+  if (hangup_fd_ >= 0) fds_.push_back(pollfd{hangup_fd_, POLLIN, 0});
   for (const pollfd& fd : fds_) poller_.add_fd(fd.fd, fd.events);
   const bool more = !driver_outputs_.events.empty();
   poller_.wait(more ? Duration{} : planned - monotonic_now());
@@ -88,6 +119,60 @@ void AgentLoop::take_bus(AgentCore& core, Instant now) {
   }
 }
 
+void AgentLoop::serve_child(AgentCore& core, Instant now) {
+  pass_on_hangup();
+  if (!child_) return;
+  ChildProcess::News news = child_->service();
+  if (!news.output.empty()) {
+    pass_on(news.output);
+    core.step(now, input::ChildPrinted{std::move(news.output)}, outputs_);
+  }
+  if (news.executed) {
+    display_.expect_session(child_->pid(), now);
+    core.step(now, input::ChildStarted{child_->pid()}, outputs_);
+  }
+  if (!news.exec_error.empty()) {
+    child_.reset();
+    core.step(now, input::ChildStartFailed{std::move(news.exec_error)}, outputs_);
+  }
+  if (!news.end) return;
+  child_.reset();
+  // What the driver still has to say is of a compositor that is gone; the core ends its commands.
+  driver_outputs_.events.clear();
+  driver_.reset();
+  display_.search_again(now);
+  display_.expect_session(0, now);
+  core.step(now, input::ChildEnded{*news.end, describe_end(*news.end)}, outputs_);
+}
+
+void AgentLoop::pass_on_hangup() {
+  signalfd_siginfo info{};
+  if (hangup_fd_ < 0 || ::read(hangup_fd_, &info, sizeof info) != static_cast<ssize_t>(sizeof info)) return;
+  const bool sent = child_ && child_->signal(static_cast<int>(info.ssi_signo));
+  logger_.write(LogEvent(Severity::kInfo, "supervisor.hangup").with("passed_on", sent ? "yes" : "no: nothing runs"));
+}
+
+void AgentLoop::apply_child(AgentCore& core, Instant now) {
+  if (std::exchange(outputs_.start_child, false) && command_) {
+    auto child = ChildProcess::start(*command_);
+    if (child) {
+      child_.emplace(std::move(*child));
+    } else {
+      core.step(now, input::ChildStartFailed{child.error().text}, outputs_);
+    }
+  }
+  const std::optional<ChildSignal> signal = std::exchange(outputs_.signal_child, std::nullopt);
+  if (!signal || !child_) return;
+  // One that is gone meanwhile is news of its own.
+  if (*signal == ChildSignal::kKill) {
+    static_cast<void>(child_->signal_group(SIGKILL));
+    return;
+  }
+  // To the program alone: weston whose shell is ended with it calls that a failure. Whoever wraps a compositor passes it on.
+  static_cast<void>(child_->signal(SIGTERM));
+  static_cast<void>(child_->signal(SIGCONT));  // a stopped one would not hear it
+}
+
 void AgentLoop::serve_display(AgentCore& core, Instant now) {
   if (driver_) {
     driver_->service(now, driver_outputs_);
@@ -102,6 +187,10 @@ void AgentLoop::take_driver_outputs(AgentCore& core, Instant now) {
   for (const LogEvent& event : driver_outputs_.log) logger_.write(event);
   for (DriverEvent& event : std::exchange(driver_outputs_.events, {})) {
     const bool gone = std::holds_alternative<driver_event::Gone>(event);
+    if (gone && child_) {
+      serve_child(core, now);  // it may have ended since we looked, and its parent's word is the exact one
+      if (!child_) break;
+    }
     core.step(now, input::FromDriver{std::move(event)}, outputs_);
     if (!gone) continue;
     driver_.reset();

@@ -4,12 +4,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "agent/core/agent_core.h"
 #include "agent/driver.h"
 #include "agent/io/broker_link.h"
+#include "agent/process/child_process.h"
 #include "agent/wayland/display_watch.h"
 #include "common/log/log.h"
 #include "common/net/poller.h"
@@ -22,6 +24,8 @@ class AgentLoop {
   AgentLoop(net::ZmqContext& context, std::string broker, BrokerLink link, DisplayWatch& display, log::Logger& logger,
             int signal_fd);
 
+  // The core's supervisor starts this. `hangup_fd`: a signalfd whose signals are passed on to it.
+  void supervise(ChildCommand command, int hangup_fd);
   // Runs until the core has finished.
   void run(AgentCore& core);
 
@@ -29,6 +33,9 @@ class AgentLoop {
   void turn(AgentCore& core);
   void wait(Instant planned);
   void take_bus(AgentCore& core, Instant now);
+  void serve_child(AgentCore& core, Instant now);
+  void pass_on_hangup();
+  void apply_child(AgentCore& core, Instant now);
   void serve_display(AgentCore& core, Instant now);
   void take_driver_outputs(AgentCore& core, Instant now);
   void set_calendar(AgentCore& core, Instant now);
@@ -41,6 +48,9 @@ class AgentLoop {
   DisplayWatch& display_;
   log::Logger& logger_;
   int signal_fd_;
+  std::optional<ChildCommand> command_;
+  std::optional<ChildProcess> child_;  // while it runs
+  int hangup_fd_ = -1;
   bool stop_told_ = false;
   bool stop_asked_ = false;
   net::Poller poller_;

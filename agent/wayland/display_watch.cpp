@@ -12,6 +12,8 @@
 
 #include <fmt/format.h>
 
+#include "agent/process/peer.h"
+
 namespace compositord::agent {
 
 namespace {
@@ -52,6 +54,17 @@ void DisplayWatch::search_again(Instant now) {
   stale_retry_ = kFirstRetry;
   last_log_.clear();
   next_look_ = std::max(now, not_before_);
+}
+
+void DisplayWatch::expect_session(pid_t leader, Instant now) {
+  session_ = leader;
+  if (state_ == State::kSearching) search_again(now);
+}
+
+bool DisplayWatch::is_expected(const ConnectedDisplay& display) const {
+  if (!session_) return true;
+  const auto peer = identify_peer(display.socket.get());
+  return peer && *session_ > 0 && peer->pid > 0 && ::getsid(peer->pid) == *session_;
 }
 
 std::unique_ptr<Driver> DisplayWatch::service(Instant now, DriverOutputs& out) {
@@ -136,13 +149,23 @@ std::optional<ConnectedDisplay> DisplayWatch::look_at(const std::string& path, I
 
 std::optional<ConnectedDisplay> DisplayWatch::scan(Instant now, DriverOutputs& out) {
   std::vector<ConnectedDisplay> accepting;
+  if (session_ == 0) return std::nullopt;  // and nobody else's displays are bothered
+  bool refused = false;
   std::vector<std::string> listening;  // a frozen compositor listens, too, when its backlog is full
   const std::vector<std::string> names = candidates();
   for (const std::string& name : names) {
     const std::string path = directory_ + "/" + name;
     auto fd = connect_unix(path);
-    if (fd || fd.error().status == Status::kLimit) listening.push_back(name);
-    if (fd) accepting.push_back(ConnectedDisplay{std::move(*fd), name, path});
+    if (!fd) {
+      // Who does not accept can't be told from others: of a compositor of ours, that is only for a moment.
+      if (fd.error().status == Status::kLimit && !session_) listening.push_back(name);
+      refused = true;
+      continue;
+    }
+    ConnectedDisplay display{std::move(*fd), name, path};
+    if (!is_expected(display)) continue;
+    listening.push_back(name);
+    accepting.push_back(std::move(display));
   }
   if (listening.size() == 1 && accepting.size() == 1) return std::move(accepting.front());
   if (listening.size() == 1) return look_at(directory_ + "/" + listening.front(), now, out);
@@ -150,6 +173,10 @@ std::optional<ConnectedDisplay> DisplayWatch::scan(Instant now, DriverOutputs& o
     const std::string list = fmt::format("{}", fmt::join(listening, " "));
     log_once(out, LogEvent(Severity::kWarning, "display.ambiguous").with("displays", list).with("choose", "-w NAME"));
     retry(now, kAmbiguousRetry);
+  } else if (session_) {
+    const std::string whose = fmt::format("a display of process {} in {}", *session_, directory_);
+    log_once(out, LogEvent(Severity::kInfo, "display.waiting").with("for", whose));
+    if (refused) retry_stale(now);
   } else if (!names.empty()) {
     log_once(out, LogEvent(Severity::kInfo, "display.stale").with("socket", directory_ + "/" + names.front()));
     retry_stale(now);

@@ -4,9 +4,12 @@
 //
 // Which display: an explicit name or path, else $WAYLAND_DISPLAY, else the only `wayland-*` socket in the runtime
 // directory that accepts. When several accept, it names them in the log and goes on waiting.
+// Of a compositor that the agent started itself, it is the display whose socket a process of that session listens on,
+// whatever others there are; an explicit name is believed.
 // A file proves nothing: sockets stay after a crash. So it connects, and a stale socket is waited on like a missing one.
 
 #include <poll.h>
+#include <sys/types.h>
 
 #include <chrono>
 #include <functional>
@@ -48,6 +51,8 @@ class DisplayWatch {
   Instant next_deadline() const noexcept { return next_look_; }
   // A driver as soon as a display accepts. After that this watch rests, until search_again().
   std::unique_ptr<Driver> service(Instant now, DriverOutputs& out);
+  // From now on, only displays of the session that this process leads; 0: none, until there is one.
+  void expect_session(pid_t leader, Instant now);
   // To be called when the driver said Gone. The first look is made by the next service().
   void search_again(Instant now);
 
@@ -60,6 +65,7 @@ class DisplayWatch {
   std::optional<ConnectedDisplay> look(Instant now, DriverOutputs& out);
   std::optional<ConnectedDisplay> look_at(const std::string& path, Instant now, DriverOutputs& out);
   std::optional<ConnectedDisplay> scan(Instant now, DriverOutputs& out);
+  bool is_expected(const ConnectedDisplay& display) const;
   std::vector<std::string> candidates() const;
   void retry(Instant now, Duration after);
   void retry_stale(Instant now);
@@ -68,7 +74,8 @@ class DisplayWatch {
   DisplaySettings settings_;
   DriverFactory factory_;
   State state_ = State::kSearching;
-  std::string directory_;  // that holds the socket
+  std::optional<pid_t> session_;  // none: any will do
+  std::string directory_;         // that holds the socket
   FileDescriptor inotify_;
   int watch_ = -1;
   Instant next_look_;   // kNever while only inotify is waited for

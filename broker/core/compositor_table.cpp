@@ -20,8 +20,8 @@ bool same_state(const msg::Status& a, const msg::Status& b) {
   };
   return a.verdict == b.verdict && a.layer == b.layer && a.reason == b.reason && a.labels == b.labels &&
          a.link.state == b.link.state && a.process.state == b.process.state && a.process.code == b.process.code &&
-         a.process.signal == b.process.signal && a.progress.state == b.progress.state &&
-         a.progress.cause == b.progress.cause &&
+         a.process.signal == b.process.signal && a.process.note == b.process.note &&
+         a.progress.state == b.progress.state && a.progress.cause == b.progress.cause &&
          std::equal(a.outputs.begin(), a.outputs.end(), b.outputs.begin(), b.outputs.end(), same_output);
 }
 
@@ -43,6 +43,15 @@ void translate(msg::StatusReport& report, UnixMs now) {
     translate(output.since, report.sent_at, now);
     translate(output.observed_at, report.sent_at, now);
   }
+  if (!report.crash) return;
+  translate(report.crash->at, report.sent_at, now);
+  for (msg::CrashEvent& event : report.crash->events) translate(event.at, report.sent_at, now);
+  for (msg::CrashProbe& probe : report.crash->probes) translate(probe.at, report.sent_at, now);
+}
+
+// An agent tells its last crash again in each session; its time then differs by what the translation rounds.
+bool same_crash(const std::optional<msg::Crash>& a, const msg::Crash& b) {
+  return a && a->pid == b.pid && a->text == b.text && a->log == b.log;
 }
 
 msg::Value manifest_note(const Compositor& c) {
@@ -149,22 +158,26 @@ void CompositorTable::report(const msg::CompositorId& id, msg::StatusReport repo
   c.status.process = report.process;
   c.status.progress = std::move(report.progress);
   c.status.outputs = std::move(report.outputs);
-  refresh(c, before, now, out);
+  const bool new_crash = report.crash && !same_crash(c.crash, *report.crash);
+  if (new_crash) c.crash = std::move(report.crash);
+  refresh(c, before, now, out, new_crash);
 }
 
-void CompositorTable::refresh(Compositor& c, const msg::Status& before, UnixMs now, Outputs& out) {
+void CompositorTable::refresh(Compositor& c, const msg::Status& before, UnixMs now, Outputs& out, bool new_crash) {
   const std::vector<Fault> faults = find_faults(c.status, c.reported);
   apply_verdict(faults, c.status);
   const bool first = c.status_seq == 0;
   if (first || c.status.verdict != before.verdict) c.status.since = now;
-  if (!first && same_state(before, c.status)) return;
+  if (!first && !new_crash && same_state(before, c.status)) return;
   if (first || c.status.verdict != before.verdict) {
     const bool ok = c.status.verdict == msg::Verdict::kOk;
     LogEvent event(ok ? Severity::kInfo : Severity::kWarning, "verdict.changed");
     event.with("id", c.status.id).with("to", std::string(name_of(c.status.verdict))).with("why", c.status.reason);
     out.log.push_back(std::move(event));
   }
-  c.status_seq = feed_.publish(FeedKind::kStatus, c.status.id, to_value(c.status), now, out);
+  msg::Value published = to_value(c.status);
+  if (new_crash) published.set("crash", to_value(*c.crash));
+  c.status_seq = feed_.publish(FeedKind::kStatus, c.status.id, published, now, out);
   publish_outputs(c, before, now, out);
   // An agent that has just registered and not yet reported is no news: what was wrong stays so until it speaks.
   const bool link_up = c.status.link.state == msg::Link::kConnected || c.status.link.state == msg::Link::kSuspect;

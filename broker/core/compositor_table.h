@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,8 @@ struct Compositor {
   msg::Status status;
   std::uint64_t status_seq = 0;  // of its last publication on the feed
   bool reported = false;         // by the agent that is connected now
+  // The last one that an agent told of. Not in the status itself: it is long, and news only once.
+  std::optional<msg::Crash> crash;
   // The manifest, as the agent wrote it (unknown fields are kept); null when there never was one.
   msg::Value manifest;
   std::string name;  // out of the manifest, for lists
@@ -63,7 +66,7 @@ class CompositorTable {
   Compositor& at(const msg::CompositorId& id);
   Compositor& open(const std::string& id, UnixMs now);  // finds or makes it, with nothing known
   // Judges anew and publishes what changed.
-  void refresh(Compositor& compositor, const msg::Status& before, UnixMs now, Outputs& out);
+  void refresh(Compositor& compositor, const msg::Status& before, UnixMs now, Outputs& out, bool new_crash = false);
   void publish_outputs(const Compositor& compositor, const msg::Status& before, UnixMs now, Outputs& out);
   std::uint64_t store(const Compositor& compositor, Outputs& out);
 

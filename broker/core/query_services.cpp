@@ -153,7 +153,9 @@ Result<Answer> call_status_service(const BusContext& bus, const msg::Call& call)
   if (method != "get") return no_method("bus.status", method, "get, list, snapshot");
   const Result<const Compositor*> found = find_compositor(bus, call);
   if (!found) return tl::unexpected<Error>(found.error());
-  return Answer{status_of(bus, **found), {}, {}, {}};
+  msg::Value status = status_of(bus, **found);
+  if ((*found)->crash) status.set("crash", to_value(*(*found)->crash));  // too long for lists
+  return Answer{std::move(status), {}, {}, {}};
 }
 
 Result<Answer> call_admin_service(const BusContext& bus, const msg::Call& call) {

@@ -30,13 +30,17 @@ std::string signal_text(int signal) {
   return fmt::format("signal {}", signal);
 }
 
-std::string process_text(const msg::ProcessFact& process) {
+std::string end_text(const msg::ProcessFact& process) {
   if (process.state == msg::Process::kKilled) {
     return process.signal ? "the compositor was killed by " + signal_text(*process.signal)
                           : "the compositor was killed";
   }
   return process.code ? fmt::format("the compositor exited with code {}", *process.code)
                       : "the compositor is gone; how it ended is unknown";
+}
+
+std::string process_text(const msg::ProcessFact& process) {
+  return process.note ? end_text(process) + "; " + *process.note : end_text(process);
 }
 
 std::string because(const std::string& cause) { return cause.empty() ? std::string() : " (" + cause + ")"; }
@@ -89,7 +93,8 @@ std::vector<Fault> find_faults(const msg::Status& status, bool reported) {
     return {{"process", msg::Verdict::kDown, process_text(status.process)}};
   }
   if (process == msg::Process::kUnknown && status.progress.state == msg::Progress::kUnknown) {
-    return {{"process", msg::Verdict::kDown, "the agent finds no compositor on this display"}};
+    const std::string note = status.process.note ? "; " + *status.process.note : std::string();
+    return {{"process", msg::Verdict::kDown, "the agent finds no compositor on this display" + note}};
   }
   if (process == msg::Process::kStopped) {
     faults.push_back({"process", msg::Verdict::kDegraded, "the compositor's process is stopped"});

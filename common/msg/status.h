@@ -3,6 +3,7 @@
 // from them by the broker. Source: schemas/messages/status.json, schemas/PROTOCOL.md "Status".
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -72,6 +73,8 @@ struct ProcessFact {
   Process state = Process::kUnknown;
   std::optional<std::int32_t> code;    // with kExited, where the kernel or being the parent told it
   std::optional<std::int32_t> signal;  // with kKilled
+  // Of an agent that starts its compositor itself: what becomes of one that is gone, "crash loop: …".
+  std::optional<std::string> note;
   UnixMs since;
   UnixMs observed_at;
 
@@ -80,6 +83,7 @@ struct ProcessFact {
     v("state", m.state);
     v("code", m.code);
     v("signal", m.signal);
+    v("note", m.note);
     v("since", m.since);
     v("observed_at", m.observed_at);
   }
@@ -117,6 +121,53 @@ struct OutputFact {
   }
 };
 
+struct CrashEvent {
+  UnixMs at;
+  std::string text;  // a log event of the agent
+
+  template <class Self, class V>
+  static void fields(Self& m, V& v) {
+    v("at", m.at);
+    v("text", m.text);
+  }
+};
+
+struct CrashProbe {
+  UnixMs at;
+  double round_trip_ms = 0;
+
+  template <class Self, class V>
+  static void fields(Self& m, V& v) {
+    v("at", m.at);
+    v("round_trip_ms", m.round_trip_ms);
+  }
+};
+
+// What was recorded before the last end that nobody had asked for, by an agent that starts its compositor itself.
+struct Crash {
+  UnixMs at;
+  std::uint64_t pid = 0;
+  std::string text;                // "killed by signal 9 (SIGKILL)"
+  std::vector<std::string> log;    // the last lines that the compositor printed, oldest first
+  std::vector<CrashEvent> events;  // of the last minute, oldest first
+  std::vector<CrashProbe> probes;  // of the last minute, oldest first
+
+  template <class Self, class V>
+  static void fields(Self& m, V& v) {
+    v("at", m.at);
+    v("pid", m.pid);
+    v("text", m.text);
+    v("log", m.log);
+    v("events", m.events);
+    v("probes", m.probes);
+  }
+};
+
+// What the broker keeps of one compositor's crash and publishes: what is over it is refused.
+inline constexpr std::size_t kCrashTextBytesMax = std::size_t{32} * 1024;
+inline constexpr std::size_t kCrashEntriesMax = 200;  // of each list
+bool is_bounded(const Crash& crash);
+
 // What an agent reports (`bus.agent status`). Its times are its own host's; `sent_at` lets the broker translate them to
 // its own calendar, so that a wrong clock on one host can't make a fact look old or new.
 struct StatusReport {
@@ -124,6 +175,7 @@ struct StatusReport {
   ProcessFact process;
   ProgressFact progress;
   std::vector<OutputFact> outputs;
+  std::optional<Crash> crash;  // once per session and crash
 
   template <class Self, class V>
   static void fields(Self& m, V& v) {
@@ -131,6 +183,7 @@ struct StatusReport {
     v("process", m.process);
     v("progress", m.progress);
     v("outputs", m.outputs);
+    v("crash", m.crash);
   }
 };
 

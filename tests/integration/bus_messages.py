@@ -88,7 +88,7 @@ class RealMessages(unittest.TestCase):
         self.check("manifest-stored", agent.ask("manifest.put", put).result)
         for report in (calls.report(), calls.report(process="killed", signal=9, progress="unknown"),
                        calls.report(process="exited", code=1, progress="unknown"),
-                       calls.report(outputs=(("HDMI-A-1", "off"), ("DP-1", "disconnected")))):
+                       calls.report(outputs=(("HDMI-A-1", "off"), ("DP-1", "disconnected"))), calls.crash_report()):
             self.check("status-report", report)
             reply = agent.ask("status", report)
             self.check("reply-header", reply.header)
@@ -157,6 +157,33 @@ class RealMessages(unittest.TestCase):
             self.assertEqual(agent.wait(), 0)
             self.requests_of_the_agent(between.seen)
 
+    def test_agent_that_starts_its_compositor(self):
+        with programs.temporary_folder() as folder, programs.broker() as broker, \
+                feed.Subscriber(broker.feed, "status/") as subscriber, relay.Relay(broker.bus) as between, \
+                programs.Agent(between.endpoint, folder, WALL, "run", "--start-limit", "1", "--", "/bin/false"):
+            crashed = subscriber.wait_for_topic("status/" + WALL, lambda status: "crash" in status)
+            self.assertIn("crash loop", crashed.payload["reason"])
+            self.check("status", crashed.payload)
+            for as_json in (False, True):
+                with calls.Caller(broker.bus, as_json) as caller:
+                    self.check_call(caller, "bus.status", "get", {"id": WALL}, None, "status")
+                    for method, status in (("restart", 500), ("stop", 200)):
+                        reply = self.check_call(caller, "compositor/" + WALL, method, {}, "command-supervisor",
+                                                "command-supervisor-result")
+                        self.assertEqual(reply.status, status, reply)
+            for direction, frames in list(between.seen):
+                if direction == "to broker" and frames[0] == b"MDPC02" and msgpack.unpackb(frames[3])["method"] == "status":
+                    self.check_frames(frames[3:], "status-report", "request-header", "params")
+
+    def test_a_crash_report_without_end_is_refused(self):
+        with programs.broker() as broker, calls.PythonAgent(broker.bus, WALL) as agent:
+            agent.come_online()
+            self.assertEqual(agent.ask("status", calls.crash_report(lines=200)).status, 200)
+            self.assertEqual(agent.ask("status", calls.crash_report(lines=201)).status, 413)
+            long = calls.crash_report()
+            long["crash"]["log"] = ["x" * 33_000]
+            self.assertEqual(agent.ask("status", long).status, 413)
+
     def commands(self, caller, output, i):
         for name, params in (("mode", {"width_px": 1024 + i, "height_px": 768, "refresh_mhz": 60_000}),
                              ("scale", {"scale": 1.5 + i}), ("position", {"x": 100 + i, "y": -50}),
@@ -180,7 +207,8 @@ class RealMessages(unittest.TestCase):
         with programs.broker() as broker, calls.PythonAgent(broker.bus, WALL) as agent:
             for method, schema, message in (("register", "register", register),
                                             ("manifest.put", "manifest-put", {"manifest": calls.manifest()}),
-                                            ("status", "status-report", calls.report(process="killed", signal=9))):
+                                            ("status", "status-report", calls.report(process="killed", signal=9)),
+                                            ("status", "status-report", calls.crash_report())):
                 tried = 0
                 for path, smaller in without_each(message):
                     if path[-1] == "reason":
@@ -218,7 +246,7 @@ class Refusals(unittest.TestCase):
     # Of what the broker writes, only these may be missing.
     MAY_BE_MISSING = {"reply-header": {"error", "age_ms", "result"}, "command-output-result": {"before", "after"},
                       "command-output-mode": {"refresh_mhz"},
-                      "job": {"ended_at", "status", "error", "result"}, "group-part": {"error"}}
+                      "job": {"ended_at", "status", "error", "result"}, "group-part": {"error"}, "status": {"crash"}}
 
     def refused(self, name, message, why):
         self.assertNotEqual(SCHEMAS.faults(name, message), [], f"{name} accepts a message with {why}: {message}")

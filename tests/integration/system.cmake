@@ -9,3 +9,8 @@ compositord_script_test(story
   ARGUMENTS --bin "${CMAKE_BINARY_DIR}/bin" --check --untimed
   LABELS integration
   TIMEOUT 300)
+compositord_script_test(supervision
+  SCRIPT supervision_test.py
+  ARGUMENTS "${CMAKE_BINARY_DIR}/bin"
+  LABELS integration
+  TIMEOUT 300)

@@ -15,7 +15,7 @@ BIN = MAN = ""
 PAGES = {"compositord.8": "compositord", "compositor-agent.1": "compositor-agent", "compositorctl.1": "compositorctl",
          "trace_replay.1": "trace_replay", "compositord.yaml.5": None}
 SUBCOMMANDS = {"compositorctl": ["ls", "show", "manifest", "watch", "run", "jobs", "job", "cancel",
-                                 "req", "sub", "dump"]}
+                                 "req", "sub", "dump"], "compositor-agent": ["run"]}
 
 
 def read(path):
@@ -111,10 +111,11 @@ class ManualPages(unittest.TestCase):
             self.assertEqual(told, options_of_page(read(os.path.join(MAN, page))), page)
 
     def test_pages_have_the_same_subcommands(self):
-        told = subcommands_of(help_of("compositorctl"))
-        self.assertEqual(told, sorted(SUBCOMMANDS["compositorctl"], key=told.index))
-        headings = re.findall(r"^\.Ss ([a-z]+)$", read(os.path.join(MAN, "compositorctl.1")), re.MULTILINE)
-        self.assertEqual(sorted(headings), sorted(told))
+        for program, commands in SUBCOMMANDS.items():
+            told = subcommands_of(help_of(program))
+            self.assertEqual(told, sorted(commands, key=told.index))
+            headings = re.findall(r"^\.Ss ([a-z]+)$", read(os.path.join(MAN, program + ".1")), re.MULTILINE)
+            self.assertEqual(sorted(headings), sorted(told))
 
     def test_every_key_of_the_configuration_has_its_default(self):
         run = subprocess.run([os.path.join(BIN, "compositord"), "--check-config"], capture_output=True, text=True, check=True)

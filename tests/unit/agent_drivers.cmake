@@ -3,6 +3,9 @@ compositord_test(agent_process
   SOURCES agent_process_test.cpp known_exit_test.cpp support/temp_dir.cpp
   LIBRARIES compositord::agent_process compositord::clock
   OWN_MAIN)
+compositord_test(child_process
+  SOURCES child_process_test.cpp
+  LIBRARIES compositord::agent_process)
 compositord_test(agent_sway
   SOURCES sway_ipc_test.cpp sway_command_test.cpp
   LIBRARIES compositord::agent_sway)

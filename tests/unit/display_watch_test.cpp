@@ -189,6 +189,33 @@ TEST_F(DisplayWatchTest, DoesNotAskInATightLoopACompositorThatDropsIt) {
   EXPECT_TRUE(found(watch));
 }
 
+TEST_F(DisplayWatchTest, WithASessionExpectedItTakesNoOther) {
+  const auto live = listen_on(path("wayland-1"));
+  DisplayWatch watch = scanning();
+  watch.expect_session(0, now_);
+  EXPECT_FALSE(found(watch)) << "ours is not there yet";
+  EXPECT_EQ(watch.next_deadline(), kNever) << "others are left in peace";
+  watch.expect_session(::getsid(0) + 1, now_);
+  EXPECT_FALSE(found(watch));
+  EXPECT_EQ(watch.next_deadline(), kNever);
+  watch.expect_session(::getsid(0), now_);
+  EXPECT_TRUE(found(watch));
+}
+
+TEST_F(DisplayWatchTest, WithASessionExpectedItFindsItsOwnThatListensLater) {
+  const auto foreign = listen_on(path("wayland-0"), false);
+  DisplayWatch watch = scanning();
+  watch.expect_session(::getsid(0), now_);
+  EXPECT_FALSE(found(watch));
+  const auto own = listen_on(path("wayland-1"), false);
+  ASSERT_TRUE(woken(watch));
+  EXPECT_FALSE(found(watch));
+  ASSERT_EQ(::listen(own.get(), 8), 0);  // no event comes of this
+  pass_to(watch.next_deadline());
+  EXPECT_TRUE(found(watch));
+  EXPECT_THAT(made_, ElementsAre("wayland-1"));
+}
+
 TEST_F(DisplayWatchTest, SaysWhyADisplayCanNotBeUsed) {
   DisplayWatch watch = make({{}, "/" + std::string(200, 'x'), {}});
   EXPECT_FALSE(found(watch));

@@ -117,7 +117,13 @@ Outcome<ExitCode> run_show(Session& session) {
   // The broker's calendar, where a manifest's age tells it; ours may differ.
   const bool known = manifest->has_value();
   const UnixMs now = known ? UnixMs{(*manifest)->freshness.observed_at.ms + (*manifest)->freshness.age_ms} : unix_now();
-  return done(session.console.print(show_text(*status, *manifest, now, session.console.coloured())));
+  std::string text = show_text(*status, *manifest, now, session.console.coloured());
+  if (const msg::Value* value = raw->find("crash")) {
+    const Outcome<msg::Crash> crash = read_as<msg::Crash>(*value, "the crash of " + session.options.id);
+    if (!crash) return tl::unexpected<Failure>(crash.error());
+    text += crash_text(*crash, now);
+  }
+  return done(session.console.print(text));
 }
 
 Outcome<ExitCode> run_manifest(Session& session) {

@@ -122,6 +122,15 @@ std::string show_text(const msg::Status& status, const std::optional<KnownManife
   return text + facts.to_text(coloured, "  ");
 }
 
+std::string crash_text(const msg::Crash& crash, UnixMs now) {
+  constexpr std::size_t kLinesShownMax = 10;
+  std::string text = fmt::format("  last crash  process {} {}, {} ago\n", crash.pid, safe_text(crash.text),
+                                 age_text(now.ms - crash.at.ms));
+  const std::size_t first = crash.log.size() - std::min(crash.log.size(), kLinesShownMax);
+  for (std::size_t i = first; i < crash.log.size(); ++i) text += fmt::format("    {}\n", safe_text(crash.log[i]));
+  return text;
+}
+
 std::string change_line(const StatusChange& change, bool coloured) {
   const msg::Status& status = change.status;
   std::string verdict = paint(name_of(status.verdict), colour_of(status.verdict), coloured);

@@ -27,6 +27,9 @@ std::string software_text(const std::string& name, const std::string& version);
 std::string show_text(const msg::Status& status, const std::optional<KnownManifest>& manifest, UnixMs now,
                       bool coloured);
 
+// The last crash, with the end of what the compositor printed before it; `-o json` has all of it.
+std::string crash_text(const msg::Crash& crash, UnixMs now);
+
 // A line of `watch`, without its newline. Where verdict and reason stay, it says which facts changed.
 std::string change_line(const StatusChange& change, bool coloured);
 std::string alert_line(const AlertChange& change, bool coloured);

@@ -110,6 +110,14 @@ def report(process="running", progress="ok", outputs=(("HDMI-A-1", "on"),), **pr
     }
 
 
+def crash_report(lines=2):
+    return {**report(process="killed", signal=11, progress="unknown", note="it will be started again"),
+            "crash": {"at": SENT_AT - 7, "pid": 4711, "text": "killed by signal 11 (SIGSEGV)",
+                      "log": [f"line {i}" for i in range(lines)],
+                      "events": [{"at": SENT_AT - 900, "text": "compositor.up name=sway"}],
+                      "probes": [{"at": SENT_AT - 500, "round_trip_ms": 0.25}]}}
+
+
 class PythonAgent(mdp.Worker):
     """One DEALER, both client of bus.agent and worker of compositor/<id>, as the protocol says."""
 

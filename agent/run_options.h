@@ -1,0 +1,25 @@
+#pragma once
+// The subcommand `run`: the agent starts its compositor itself.
+
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "agent/core/supervisor.h"
+
+namespace compositord::agent {
+
+struct RunOptions {
+  bool chosen = false;
+  std::vector<std::string> command;
+  std::string restart = "always";
+  std::size_t start_limit = SupervisorConfig{}.start_limit;
+  int stop_grace_ms = 5'000;
+  bool keep_on_exit = false;
+};
+
+void declare_run(CLI::App& app, RunOptions& options);
+SupervisorConfig supervisor_config(const RunOptions& options);
+
+}  // namespace compositord::agent
