@@ -29,6 +29,8 @@ class CompositorProcess {
   // The display's socket is what the compositor chooses: wayland-1 in an empty directory. The directory must outlive this.
   static CompositorProcess sway(const RuntimeDir& dir, int outputs = 1);
   static CompositorProcess weston(const RuntimeDir& dir, const std::string& display = "wayland-1");
+  // Any other program, with the environment that it needs besides the usual.
+  CompositorProcess(const RuntimeDir& dir, std::vector<std::string> arguments, std::vector<std::string> environment);
 
   CompositorProcess(CompositorProcess&& other) noexcept;
   CompositorProcess& operator=(CompositorProcess&&) = delete;
@@ -36,7 +38,7 @@ class CompositorProcess {
 
   // Starts it. It must not run.
   void start();
-  // Waits until its display accepts. False, and what it printed on stderr, when that doesn't happen in time.
+  // Waits until its display, a name in the directory or a path, accepts. False, and what it printed on stderr, when that doesn't happen in time.
   bool wait_until_listening(const std::string& display = "wayland-1",
                             std::chrono::milliseconds timeout = std::chrono::seconds(10)) const;
   pid_t pid() const noexcept { return pid_; }
@@ -47,7 +49,6 @@ class CompositorProcess {
   std::string ipc_socket() const;
 
  private:
-  CompositorProcess(const RuntimeDir& dir, std::vector<std::string> arguments, std::vector<std::string> environment);
   [[noreturn]] void become() const;
 
   std::string dir_;
