@@ -52,6 +52,7 @@ void PaintProbe::on_pixel(std::uint32_t pixel, Instant now) {
     before_ = pixel;
     show_window();
     state_ = State::kWaitingForPaint;
+    was_composited_ = false;
     wait_ = kFirstLook;
     return read_pixel();
   }
@@ -59,6 +60,7 @@ void PaintProbe::on_pixel(std::uint32_t pixel, Instant now) {
     was_painted_ = true;
     return cancel();
   }
+  was_composited_ = true;
   look_at_ = now + wait_;
   wait_ = std::min(wait_ * 2, kLookMax);
 }

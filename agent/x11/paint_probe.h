@@ -30,6 +30,9 @@ class PaintProbe : public ClientProbe {
   void on_event(const xcb_generic_event_t&) override {}
   Instant next_deadline() const noexcept override { return look_at_; }
   void cancel() override;
+  // Whether the pixel was still the old one right after the window was shown. If not, the server itself showed the
+  // window: a compositing manager has its role before it begins to composite.
+  bool was_composited() const noexcept { return was_composited_; }
 
  private:
   enum class State { kIdle, kReadingBefore, kWaitingForPaint };
@@ -47,6 +50,7 @@ class PaintProbe : public ClientProbe {
   std::optional<std::uint32_t> pixel_;
   std::uint32_t before_ = 0;
   bool was_painted_ = false;
+  bool was_composited_ = false;
   Duration wait_ = kFirstLook;
   Instant look_at_ = kNever;
 };

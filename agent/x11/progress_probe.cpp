@@ -55,9 +55,10 @@ void ProgressProbe::begin(ClientProbe& probe, Question& question, Instant now) {
 bool ProgressProbe::service_client(const Target& target, Instant now) {
   recheck_at_ = kNever;
   if (asked_ != nullptr && asked_->service(now)) {
-    question_->is_proven = true;
+    const bool is_proof = asked_ != &paint_ || paint_.was_composited();
+    if (is_proof) question_->is_proven = true;
     question_->try_again = kTrialAgainFirst;
-    if (asked_ == &paint_) paint_question_.not_before = now + kPaintInterval;
+    if (asked_ == &paint_ && is_proof) paint_question_.not_before = now + kPaintInterval;
     return true;
   }
   if (target.client != nullptr && target.client->look().stopped) {

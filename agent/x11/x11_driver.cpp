@@ -60,6 +60,7 @@ Instant X11Driver::next_deadline() const noexcept {
   if (compositing_manager_) next = std::min(next, compositing_manager_->next_deadline());
   if (window_manager_) next = std::min(next, window_manager_->next_deadline());
   if (probe_) next = std::min(next, probe_->next_deadline());
+  if (runner_) next = std::min(next, runner_->next_deadline());
   return std::min({next, roles_wait_until_, describe_not_before_});
 }
 
@@ -75,6 +76,7 @@ void X11Driver::service(Instant now, DriverOutputs& out) {
   take_roles(now, out);
   check_versions(now);
   check_probe(now, out);
+  if (runner_) runner_->service(now, out);
   read_what_changed();
   describe_if_due(now, out);
   if (auto flushed = connection_.flush(); !flushed) on_broken(flushed.error().text, now);
@@ -151,6 +153,7 @@ void X11Driver::begin_reading() {
   }
   listen();
   probe_.emplace(connection_, atoms_);
+  if (extensions_.randr) runner_.emplace(connection_, atoms_.edid);
   want_roles_ = true;
   want_outputs_ = extensions_.randr;
 }
@@ -279,6 +282,7 @@ void X11Driver::check_server_end(Instant now, DriverOutputs& out) {
 
 void X11Driver::say_gone(const ProcessEnd& end, std::string text, DriverOutputs& out) {
   state_ = State::kGone;
+  if (runner_) runner_->on_gone(out);
   out.events.emplace_back(driver_event::Gone{end, std::move(text)});
 }
 
@@ -381,32 +385,28 @@ msg::Manifest X11Driver::manifest() const {
   for (const ScreenOutput& output : outputs_ ? outputs_->outputs : std::vector<ScreenOutput>{}) {
     if (output.is_connected || output.output.current_mode) m.outputs.push_back(output.output);
   }
-  m.commands = commands();
+  m.commands = randr_commands(extensions_.randr);
   m.parts.emplace().push_back(std::move(server));
   if (compositing_manager_) m.parts->push_back(compositing_manager_->part("compositing_manager"));
   if (window_manager_) m.parts->push_back(window_manager_->part("window_manager"));
   return m;
 }
 
-std::vector<msg::CommandSupport> X11Driver::commands() const {
-  std::vector<msg::CommandSupport> commands;
-  for (const char* name : {"output.mode", "output.position", "output.scale", "output.transform"}) {
-    commands.push_back({name, false, "this agent does not change the outputs of an X server"});
+void X11Driver::execute(std::uint64_t command_id, const std::string& method, const msg::Value& params, Instant now,
+                        Instant deadline, DriverOutputs& out) {
+  const auto known = randr_commands(extensions_.randr);
+  const auto command = std::find_if(known.begin(), known.end(), [&](const auto& c) { return c.name == method; });
+  if (runner_ && (command == known.end() || command->supported)) {
+    runner_->execute(command_id, method, params, now, deadline, out);
+    runner_->service(now, out);
+    if (auto flushed = connection_.flush(); !flushed) on_broken(flushed.error().text, now);
+    return;
   }
-  return commands;
-}
-
-void X11Driver::execute(std::uint64_t command_id, const std::string& method, const msg::Value&, Instant, Instant,
-                        DriverOutputs& out) {
   driver_event::CommandFinished finished;
   finished.command_id = command_id;
-  finished.status = Status::kNotFound;
-  finished.error = fmt::format("there is no command \"{}\"", escape_for_log(method, 64));
-  for (const msg::CommandSupport& command : commands()) {
-    if (command.name != method) continue;
-    finished.status = Status::kUnsupported;
-    finished.error = command.reason;
-  }
+  finished.status = command == known.end() ? Status::kNotFound : Status::kUnsupported;
+  finished.error =
+      command == known.end() ? fmt::format("there is no command \"{}\"", escape_for_log(method, 64)) : command->reason;
   out.events.emplace_back(std::move(finished));
 }
 

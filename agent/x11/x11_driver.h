@@ -17,6 +17,7 @@
 #include "agent/driver.h"
 #include "agent/wayland/connected_display.h"
 #include "agent/x11/progress_probe.h"
+#include "agent/x11/randr_command_runner.h"
 #include "agent/x11/screen_outputs.h"
 #include "agent/x11/screen_roles.h"
 #include "agent/x11/x_atoms.h"
@@ -82,7 +83,6 @@ class X11Driver : public Driver {
   const XClient& named() const;  // whom the manifest is about
   ProgressProbe::Target probe_target() const;
   msg::Manifest manifest() const;
-  std::vector<msg::CommandSupport> commands() const;
 
   std::string display_;
   Instant greeting_late_at_;
@@ -106,6 +106,7 @@ class X11Driver : public Driver {
   bool want_outputs_ = false;
   bool reading_outputs_ = false;
 
+  std::optional<RandrCommandRunner> runner_;
   std::optional<ProgressProbe> probe_;
   bool changed_ = false;
   Instant describe_not_before_ = kNever;
