@@ -54,6 +54,8 @@ void PaintProbe::on_pixel(std::uint32_t pixel, Instant now) {
     state_ = State::kWaitingForPaint;
     was_composited_ = false;
     wait_ = kFirstLook;
+    show_again_ = kShowAgainFirst;
+    show_again_at_ = now + show_again_;
     return read_pixel();
   }
   if (pixel != before_) {
@@ -61,6 +63,7 @@ void PaintProbe::on_pixel(std::uint32_t pixel, Instant now) {
     return cancel();
   }
   was_composited_ = true;
+  if (now >= show_again_at_) show_again(now);
   look_at_ = now + wait_;
   wait_ = std::min(wait_ * 2, kLookMax);
 }
@@ -83,6 +86,14 @@ void PaintProbe::show_window() {
                        place.data());
   xcb_map_window(xcb, window_);
   xcb_clear_area(xcb, 0, window_, 0, 0, 0, 0);
+}
+
+void PaintProbe::show_again(Instant now) {
+  xcb_destroy_window(connection_.xcb(), window_);
+  window_ = XCB_WINDOW_NONE;
+  show_window();
+  show_again_ = std::min(show_again_ * 2, kShowAgainMax);
+  show_again_at_ = now + show_again_;
 }
 
 void PaintProbe::hide_window() {

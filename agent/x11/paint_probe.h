@@ -21,6 +21,11 @@ class PaintProbe : public ClientProbe {
   static constexpr Duration kFirstLook = std::chrono::milliseconds(10);
   static constexpr Duration kLookMax = std::chrono::milliseconds(160);
 
+  // A compositing manager that has just begun may lose a window (compiz does), and then never paints it: a new window is
+  // shown after this long, then after twice as long, and so on.
+  static constexpr Duration kShowAgainFirst = std::chrono::milliseconds(500);
+  static constexpr Duration kShowAgainMax = std::chrono::minutes(1);
+
   explicit PaintProbe(XConnection& connection) : connection_(connection) {}
 
   // Where on the screen; it must be on an output that is on.
@@ -39,6 +44,7 @@ class PaintProbe : public ClientProbe {
   void read_pixel();
   void show_window();
   void hide_window();
+  void show_again(Instant now);
   void on_pixel(std::uint32_t pixel, Instant now);
 
   XConnection& connection_;
@@ -52,6 +58,8 @@ class PaintProbe : public ClientProbe {
   bool was_painted_ = false;
   bool was_composited_ = false;
   Duration wait_ = kFirstLook;
+  Duration show_again_ = kShowAgainFirst;
+  Instant show_again_at_ = kNever;
   Instant look_at_ = kNever;
 };
 

@@ -54,17 +54,18 @@ void ProgressProbe::begin(ClientProbe& probe, Question& question, Instant now) {
 
 bool ProgressProbe::service_client(const Target& target, Instant now) {
   recheck_at_ = kNever;
+  // First: what a stopped process did not do, the server may have shown without it.
+  if (target.client != nullptr && target.client->look().stopped) {
+    recheck_at_ = now + kStoppedRecheck;
+    if (trial_until_ != kNever) trial_until_ = now + kTrial;  // it had no chance to answer
+    return false;
+  }
   if (asked_ != nullptr && asked_->service(now)) {
     const bool is_proof = asked_ != &paint_ || paint_.was_composited();
     if (is_proof) question_->is_proven = true;
     question_->try_again = kTrialAgainFirst;
     if (asked_ == &paint_ && is_proof) paint_question_.not_before = now + kPaintInterval;
     return true;
-  }
-  if (target.client != nullptr && target.client->look().stopped) {
-    recheck_at_ = now + kStoppedRecheck;
-    if (trial_until_ != kNever) trial_until_ = now + kTrial;  // it had no chance to answer
-    return false;
   }
   if (asked_ == nullptr) return true;
   if (now < trial_until_) return false;
@@ -80,8 +81,9 @@ void ProgressProbe::give_up_trial(Instant now) {
 
 Instant ProgressProbe::next_deadline() const noexcept {
   if (state_ != State::kClient) return kNever;
+  if (recheck_at_ != kNever) return recheck_at_;  // stopped: nothing else is looked at
   const Instant next = asked_ == nullptr ? kNever : asked_->next_deadline();
-  return std::min({next, trial_until_, recheck_at_});
+  return std::min(next, trial_until_);
 }
 
 }  // namespace compositord::agent::x11
