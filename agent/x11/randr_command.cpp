@@ -84,6 +84,7 @@ bool fits(const OutputCommand& command, const msg::Mode& mode) {
 
 std::string list_of_modes(const std::vector<msg::Mode>& modes) {
   std::vector<std::string> texts;
+  texts.reserve(modes.size());
   for (const msg::Mode& mode : modes) {
     texts.push_back(
         fmt::format("{}x{}@{}.{:03}", mode.width_px, mode.height_px, mode.refresh_mhz / 1000, mode.refresh_mhz % 1000));
@@ -248,6 +249,7 @@ Result<OutputCommand> parse_output_command(const std::string& method, const msg:
 Result<const ScreenOutput*> find_output(const OutputCommand& command, const ScreenOutputs& screen) {
   if (const ScreenOutput* output = screen.find(command.output)) return output;
   std::vector<std::string> names;
+  names.reserve(screen.outputs.size());
   for (const ScreenOutput& output : screen.outputs) names.push_back(output.output.name);
   return fail(Status::kNotFound,
               fmt::format("there is no output \"{}\"; the X server has {}", escape_for_log(command.output, 64),
