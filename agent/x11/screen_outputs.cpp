@@ -1,6 +1,7 @@
 #include "agent/x11/screen_outputs.h"
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 #include <utility>
 
@@ -160,7 +161,7 @@ std::uint32_t refresh_mhz(const xcb_randr_mode_info_t& mode) {
   if (mode.htotal == 0 || lines == 0) return 0;
   const double mhz = 1000.0 * mode.dot_clock / (mode.htotal * lines);
   // Below 1 Hz it is no refresh rate but a number that an X server without a screen made up.
-  return mhz >= 1000 && mhz < 4e9 ? static_cast<std::uint32_t>(mhz + 0.5) : 0;
+  return mhz >= 1000 && mhz < 4e9 ? static_cast<std::uint32_t>(std::llround(mhz)) : 0;
 }
 
 // RandR turns counter-clockwise, as wl_output does. Source: randrproto.txt, "ROTATION"; a reflection comes before the turn.
