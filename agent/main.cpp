@@ -19,6 +19,8 @@
 #include "agent/process/hangup_signal.h"
 #include "agent/run_options.h"
 #include "agent/sway/driver_factory.h"
+#include "agent/x11/x11_driver.h"
+#include "agent/x11/x_display_name.h"
 #include "common/base/clock.h"
 #include "common/net/stop_signal.h"
 
@@ -45,9 +47,10 @@ void declare(CLI::App& app, Options& options) {
       ->envname("COMPOSITORD_BROKER");
   app.add_option("--id", options.id, "This compositor's name on the bus; default: this host's name and the display's")
       ->type_name("HOST/DISPLAY");
-  app.add_option(
-         "-w,--display", options.display,
-         "The Wayland display, a name or a path; default: $WAYLAND_DISPLAY, else the only one in $XDG_RUNTIME_DIR")
+  app.add_option("-w,--display", options.display,
+                 "The display: a Wayland name or path, or an X11 name like :0; default: $WAYLAND_DISPLAY, else "
+                 "$DISPLAY, else the "
+                 "only Wayland display in $XDG_RUNTIME_DIR")
       ->type_name("DISPLAY");
   app.add_option("-l,--label", options.labels, "A label, for selecting groups; may be given several times")
       ->type_name("KEY=VALUE");
@@ -79,9 +82,31 @@ std::string id_part(std::string text) {
   return text.substr(0, 64);
 }
 
-std::string default_id(const DisplaySettings& display) {
+// Which display to watch, and what kind of driver it gets.
+struct DisplayChoice {
+  DisplaySettings settings;
+  std::string x11;  // ":0"; empty for Wayland
+};
+
+DisplayChoice choose_display(const Options& options) {
+  // A display that the environment names is the session that we run in; a compositor that we start is another one.
+  const auto session = [&](const char* name) { return options.run.chosen ? std::string() : env(name); };
+  DisplayChoice choice{{env("XDG_RUNTIME_DIR"), options.display, session("WAYLAND_DISPLAY"), false}, {}};
+  // A display on another machine, as ssh -X makes them, has no process here to watch: then $DISPLAY says nothing.
+  const bool wayland_is_named = !options.display.empty() || !choice.settings.env_display.empty();
+  const auto x11 = x11::local_x_display(wayland_is_named ? options.display : session("DISPLAY"));
+  if (!x11) return choice;
+  choice.x11 = *x11;
+  choice.settings.wanted = x11::x_socket_path(*x11);
+  choice.settings.abstract_too = true;
+  return choice;
+}
+
+std::string default_id(const DisplayChoice& choice) {
   std::array<char, 256> host{};
   gethostname(host.data(), host.size() - 1);
+  if (!choice.x11.empty()) return id_part(host.data()) + "/" + choice.x11;
+  const DisplaySettings& display = choice.settings;
   const std::string& named = display.wanted.empty() ? display.env_display : display.wanted;
   // With "the only one there is" no name is known before it is there, and an id must not change.
   const std::string part = named.empty() ? "wayland" : std::filesystem::path(named).filename().string();
@@ -100,7 +125,7 @@ Result<std::map<std::string, std::string>> parse_labels(const std::vector<std::s
   return labels;
 }
 
-Result<AgentConfig> configure(const Options& options, const DisplaySettings& display) {
+Result<AgentConfig> configure(const Options& options, const DisplayChoice& display) {
   AgentConfig config;
   const Result<msg::CompositorId> id = msg::parse_compositor_id(options.id.empty() ? default_id(display) : options.id);
   if (!id) return fail(Status::kMalformed, "--id " + id.error().text);
@@ -110,8 +135,10 @@ Result<AgentConfig> configure(const Options& options, const DisplaySettings& dis
   config.labels = std::move(*labels);
   config.software = {"compositor-agent", COMPOSITORD_VERSION};
   if (options.heartbeat_ms) config.heartbeat_interval = std::chrono::milliseconds(*options.heartbeat_ms);
-  if (display.runtime_dir.empty() && !display.wanted.starts_with('/')) {
-    return fail(Status::kMalformed, "XDG_RUNTIME_DIR is not set: set it, or give the display's path with -w /PATH");
+  if (display.settings.runtime_dir.empty() && !display.settings.wanted.starts_with('/')) {
+    return fail(
+        Status::kMalformed,
+        "XDG_RUNTIME_DIR is not set: set it, or give the display's path with -w /PATH, or an X11 display with -w :0");
   }
   if (options.run.chosen) {
     config.supervisor = supervisor_config(options.run);
@@ -121,10 +148,8 @@ Result<AgentConfig> configure(const Options& options, const DisplaySettings& dis
 }
 
 Result<void> serve(const Options& options) {
-  // $WAYLAND_DISPLAY, where there is one, is the session that we run in; our own compositor is another one.
-  const DisplaySettings settings{env("XDG_RUNTIME_DIR"), options.display,
-                                 options.run.chosen ? std::string() : env("WAYLAND_DISPLAY")};
-  Result<AgentConfig> config = configure(options, settings);
+  const DisplayChoice choice = choose_display(options);
+  Result<AgentConfig> config = configure(options, choice);
   if (!config) return tl::unexpected<Error>(config.error());
 
   const net::StopSignal stop;
@@ -137,7 +162,7 @@ Result<void> serve(const Options& options) {
   logger.write(
       LogEvent(Severity::kInfo, "agent.started").with("id", config->id.value()).with("broker", options.broker));
 
-  DisplayWatch display(settings, make_wayland_family_driver);
+  DisplayWatch display(choice.settings, choice.x11.empty() ? make_wayland_family_driver : x11::make_x11_driver);
   std::random_device seed;
   AgentCore core(std::move(*config), seed(), monotonic_now());
   AgentLoop loop(context, options.broker, std::move(*link), display, logger, stop.fd());

@@ -1,6 +1,7 @@
 #include "agent/process/peer.h"
 
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -42,6 +43,18 @@ Result<Peer> identify_peer(int fd) {
   if (peer.pid <= 0) return peer;
   if (const auto stat = read_process_stat(peer.pid)) peer.start_time_ticks = stat->start_time_ticks;
   peer.executable = read_executable(peer.pid);
+  return peer;
+}
+
+Result<Peer> identify_process(pid_t pid) {
+  const auto stat = read_process_stat(pid);
+  if (!stat) return tl::unexpected(stat.error());
+  Peer peer;
+  peer.pid = pid;
+  peer.start_time_ticks = stat->start_time_ticks;
+  struct stat facts {};
+  peer.uid = ::stat(fmt::format("/proc/{}", pid).c_str(), &facts) == 0 ? facts.st_uid : static_cast<uid_t>(-1);
+  peer.executable = read_executable(pid);
   return peer;
 }
 

@@ -23,6 +23,9 @@ struct Peer {
 // Errors: kFailed when the kernel names nobody.
 Result<Peer> identify_peer(int fd);
 
+// The process `pid` itself, for those whose pid somebody trusted tells. Errors: as read_process_stat().
+Result<Peer> identify_process(pid_t pid);
+
 // A pidfd for the very process that `peer` names. Errors: kNotFound when it is gone already, kFailed otherwise.
 Result<FileDescriptor> open_pidfd(const Peer& peer);
 

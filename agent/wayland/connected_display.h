@@ -14,7 +14,7 @@ struct ConnectedDisplay {
   std::string socket_path;  // "/run/user/1000/wayland-1"
 };
 
-// Connects to a Unix stream socket without ever waiting.
+// Connects to a Unix stream socket without ever waiting. A path that begins with '@' is the name of an abstract one.
 // Errors: kNotFound when there is no such file, kConflict when the file is there and nobody listens (stale), kLimit when
 // the listener's backlog is full (a frozen compositor), kForbidden, kMalformed for an over-long path, kFailed otherwise.
 Result<FileDescriptor> connect_unix(const std::string& path);

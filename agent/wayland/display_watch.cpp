@@ -123,7 +123,7 @@ void DisplayWatch::drain_inotify(Instant now) {
 std::optional<ConnectedDisplay> DisplayWatch::look(Instant now, DriverOutputs& out) {
   // Without a watch (no directory yet, or the user's inotify watches are used up) there is only the clock.
   next_look_ = watch_ < 0 ? now + kDirectoryRetry : kNever;
-  if (watch_ < 0 && !directory_.empty() && ::access(directory_.c_str(), F_OK) != 0) {
+  if (watch_ < 0 && !settings_.abstract_too && !directory_.empty() && ::access(directory_.c_str(), F_OK) != 0) {
     log_once(out, LogEvent(Severity::kInfo, "display.waiting").with("for", "directory " + directory_));
     return std::nullopt;
   }
@@ -131,11 +131,22 @@ std::optional<ConnectedDisplay> DisplayWatch::look(Instant now, DriverOutputs& o
   return path.empty() ? scan(now, out) : look_at(path, now, out);
 }
 
-std::optional<ConnectedDisplay> DisplayWatch::look_at(const std::string& path, Instant now, DriverOutputs& out) {
+Result<FileDescriptor> DisplayWatch::connect(const std::string& path) const {
   auto fd = connect_unix(path);
+  if (fd || !settings_.abstract_too) return fd;
+  auto abstract = connect_unix("@" + path);
+  // What there is of files says more than that there is no abstract socket either.
+  return abstract || abstract.error().status == Status::kLimit ? std::move(abstract) : std::move(fd);
+}
+
+std::optional<ConnectedDisplay> DisplayWatch::look_at(const std::string& path, Instant now, DriverOutputs& out) {
+  auto fd = connect(path);
   if (fd) return ConnectedDisplay{std::move(*fd), file_of(path), path};
   switch (fd.error().status) {
-    case Status::kNotFound: log_once(out, LogEvent(Severity::kInfo, "display.waiting").with("for", path)); break;
+    case Status::kNotFound:
+      log_once(out, LogEvent(Severity::kInfo, "display.waiting").with("for", path));
+      if (settings_.abstract_too) retry(now, kStaleRetry);  // nothing tells that an abstract socket is there
+      break;
     case Status::kConflict:
       log_once(out, LogEvent(Severity::kInfo, "display.stale").with("socket", path));
       retry_stale(now);

@@ -29,6 +29,8 @@ struct DisplaySettings {
   std::string runtime_dir;  // $XDG_RUNTIME_DIR; empty only when a display is given by its absolute path
   std::string wanted;       // -w: a name or an absolute path; empty when not given
   std::string env_display;  // $WAYLAND_DISPLAY; empty when not set
+  // Where there is no file, the abstract socket of the same name will do: X servers have both.
+  bool abstract_too = false;
 };
 
 using DriverFactory = std::function<Result<std::unique_ptr<Driver>>(ConnectedDisplay display, Instant now)>;
@@ -63,6 +65,7 @@ class DisplayWatch {
   void drain_inotify(Instant now);
   void watch_directory(Instant now);
   std::optional<ConnectedDisplay> look(Instant now, DriverOutputs& out);
+  Result<FileDescriptor> connect(const std::string& path) const;
   std::optional<ConnectedDisplay> look_at(const std::string& path, Instant now, DriverOutputs& out);
   std::optional<ConnectedDisplay> scan(Instant now, DriverOutputs& out);
   bool is_expected(const ConnectedDisplay& display) const;

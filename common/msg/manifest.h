@@ -81,8 +81,8 @@ struct Output {
 };
 
 struct Protocol {
-  std::string name;  // a registry global's interface, "zxdg_output_manager_v1"
-  std::uint32_t version = 0;
+  std::string name;           // a registry global's interface, "zxdg_output_manager_v1", or an X11 extension, "RANDR"
+  std::uint32_t version = 0;  // 0 for X11 extensions, which have no single number
   friend bool operator==(const Protocol&, const Protocol&) = default;
 
   template <class Self, class V>
@@ -118,6 +118,27 @@ struct CommandSupport {
   }
 };
 
+// One of the processes that together make a compositor. Under Wayland there is only one, and none is listed.
+struct Part {
+  std::string role;  // "server", "compositing_manager", "window_manager"
+  std::string name;  // "picom"
+  std::string version;
+  std::string vendor;  // of a server, in its own words
+  std::uint64_t pid = 0;
+  std::string executable;
+  friend bool operator==(const Part&, const Part&) = default;
+
+  template <class Self, class V>
+  static void fields(Self& m, V& v) {
+    v("role", m.role);
+    v("name", m.name);
+    v.optional("version", m.version);
+    v.optional("vendor", m.vendor);
+    v.optional("pid", m.pid);
+    v.optional("executable", m.executable);
+  }
+};
+
 struct Manifest {
   std::string name;            // "sway"; "unknown" when nothing told
   std::string version;         // "1.7"; empty when nothing told
@@ -131,6 +152,7 @@ struct Manifest {
   std::vector<Output> outputs;
   std::vector<InputDevice> inputs;
   std::vector<CommandSupport> commands;
+  std::optional<std::vector<Part>> parts;  // of an X display; the one that name and pid tell is among them
   friend bool operator==(const Manifest&, const Manifest&) = default;
 
   template <class Self, class V>
@@ -147,6 +169,7 @@ struct Manifest {
     v("outputs", m.outputs);
     v("inputs", m.inputs);
     v("commands", m.commands);
+    v("parts", m.parts);
   }
 };
 

@@ -176,9 +176,9 @@ void CompositorProcess::become() const {
 
 bool CompositorProcess::wait_until_listening(const std::string& display, std::chrono::milliseconds timeout) const {
   const auto deadline = std::chrono::steady_clock::now() + timeout;
-  const std::string path = dir_ + "/" + display;
+  const std::string path = display.starts_with('/') ? display : dir_ + "/" + display;
   const int watch = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-  ::inotify_add_watch(watch, dir_.c_str(), IN_CREATE | IN_ATTRIB | IN_MODIFY);
+  ::inotify_add_watch(watch, std::filesystem::path(path).parent_path().c_str(), IN_CREATE | IN_ATTRIB | IN_MODIFY);
   bool listening = accepts(path);
   while (!listening && std::chrono::steady_clock::now() < deadline) {
     // A file is made before its owner listens on it, and listening makes no event: so look again soon, too.

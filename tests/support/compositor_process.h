@@ -37,6 +37,11 @@ class CompositorProcess {
   static CompositorProcess kwin(const RuntimeDir& dir, int outputs = 1);
   // No compositor, but what desktops' compositors don't start without. Listens at the display "bus".
   static CompositorProcess session_bus(const RuntimeDir& dir);
+  // The session bus wants a user with a name, and its clients to be the same one.
+  enum class User { kWithoutRights, kOurs };
+  // Any other program, with the environment that it needs besides the usual.
+  CompositorProcess(const RuntimeDir& dir, std::vector<std::string> arguments, std::vector<std::string> environment,
+                    User user = User::kWithoutRights);
 
   CompositorProcess(CompositorProcess&& other) noexcept;
   CompositorProcess& operator=(CompositorProcess&&) = delete;
@@ -44,7 +49,7 @@ class CompositorProcess {
 
   // Starts it. It must not run.
   void start();
-  // Waits until its display accepts. False, and what it printed on stderr, when that doesn't happen in time.
+  // Waits until its display, a name in the directory or a path, accepts. False, and what it printed on stderr, when that doesn't happen in time.
   bool wait_until_listening(const std::string& display = "wayland-1",
                             std::chrono::milliseconds timeout = std::chrono::seconds(10)) const;
   pid_t pid() const noexcept { return pid_; }
@@ -57,10 +62,6 @@ class CompositorProcess {
   std::string ipc_socket() const;
 
  private:
-  // The session bus wants a user with a name, and its clients to be the same one.
-  enum class User { kWithoutRights, kOurs };
-  CompositorProcess(const RuntimeDir& dir, std::vector<std::string> arguments, std::vector<std::string> environment,
-                    User user = User::kWithoutRights);
   [[noreturn]] void become() const;
 
   std::string dir_;

@@ -16,6 +16,8 @@ namespace compositord::test {
 class DriverLoop {
  public:
   explicit DriverLoop(agent::DisplaySettings settings);
+  DriverLoop(agent::DisplaySettings settings, agent::DriverFactory factory)
+      : watch(std::move(settings), std::move(factory)) {}
 
   // Polls and services until `done` or the timeout; whether it was done.
   bool run_until(const std::function<bool()>& done, std::chrono::milliseconds timeout = std::chrono::seconds(10));

@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "agent/core/agent_core.h"
 #include "common/wire/mdp_codec.h"
 
@@ -103,9 +105,9 @@ class SupervisionTest : public testing::Test {
   }
   // The last of that name or status; fails when there is none.
   Answer last(const std::string& what) {
-    for (auto it = sent_.rbegin(); it != sent_.rend(); ++it) {
-      if (it->method_or_status == what) return *it;
-    }
+    const auto it =
+        std::find_if(sent_.rbegin(), sent_.rend(), [&](const Answer& a) { return a.method_or_status == what; });
+    if (it != sent_.rend()) return *it;
     ADD_FAILURE() << "no " << what << " was sent";
     return {};
   }

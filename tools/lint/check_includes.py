@@ -44,6 +44,7 @@ LIBRARIES = {
     "sqlite": re.compile(r"^sqlite3[a-z]*\.h$"),
     "yaml": re.compile(r"^yaml-cpp/"),
     "spdlog": re.compile(r"^spdlog/"),
+    "xcb": re.compile(r"^(xcb/[a-z_]+|X11/Xauth)\.h$"),
     "wayland": re.compile(r"^wayland-(client|client-core|client-protocol|util|version|cursor|server)(-core)?\.h$"),
     "cli": re.compile(r"^CLI/"),
     "test": re.compile(r"^(gtest|gmock)/"),
@@ -107,6 +108,7 @@ RULES = [
     Rule("agent/process/", [BASE, MSG, DRIVER, DRIVER_EVENT, "agent/process/"], {"fmt", "expected"}),
     Rule("agent/sway/", [BASE, MSG, *DRIVER_FOLDERS], {"fmt", "expected"}),
     Rule("agent/wayland/", [BASE, MSG, *DRIVER_FOLDERS], {"fmt", "expected", "wayland"}),
+    Rule("agent/x11/", [BASE, MSG, *DRIVER_FOLDERS, "agent/x11/"], {"fmt", "expected", "xcb"}),
     Rule("agent/io/", [BASE, WIRE, MSG, NET, LOG, "agent/"], {"fmt", "expected"}, clock=True),
     Rule("agent/", [BASE, WIRE, MSG, NET, LOG, "agent/"], {"fmt", "expected", "cli"}, clock=True),
     # Tools are clients of the bus like any other: they know the messages, not the programs.
@@ -118,7 +120,7 @@ RULES = [
          {"fmt", "expected", "cli"}),
     # Tests may look at everything. They decode with our codecs, so that a test can't agree with itself.
     Rule("tests/", ["common/", "broker/", "agent/", "tools/", "tests/"],
-         {"fmt", "expected", "test", "zmq", "sqlite", "sodium", "wayland"}, clock=True),
+         {"fmt", "expected", "test", "zmq", "sqlite", "sodium", "wayland", "xcb"}, clock=True),
     # Strangers: what they have of ours proves nothing.
     Rule("tests/integration/foreign/", [], {"czmq", "zmq"}, clock=True),
 ]

@@ -1,0 +1,317 @@
+#include "agent/x11/randr_command.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "common/base/log_event.h"
+
+namespace compositord::agent::x11 {
+
+namespace {
+
+constexpr std::uint32_t kModePxMax = 16'384;
+constexpr std::uint32_t kRefreshMhzMin = 1'000;
+constexpr std::uint32_t kRefreshMhzDefault = 60'000;
+// X11 counts positions of the screen in 16 bits, from 0.
+constexpr std::int32_t kPositionMax = 32'767;
+// A dot clock is a whole number of Hz, and the refresh rate what follows from it.
+constexpr std::uint32_t kRefreshMhzTolerance = 20;
+
+struct Params {
+  std::string output;
+  std::optional<std::uint32_t> width_px;
+  std::optional<std::uint32_t> height_px;
+  std::optional<std::uint32_t> refresh_mhz;
+  std::optional<std::int32_t> x;
+  std::optional<std::int32_t> y;
+
+  template <class Self, class V>
+  static void fields(Self& m, V& v) {
+    v("output", m.output);
+    v("width_px", m.width_px);
+    v("height_px", m.height_px);
+    v("refresh_mhz", m.refresh_mhz);
+    v("x", m.x);
+    v("y", m.y);
+  }
+};
+
+template <class T>
+std::string out_of_range(std::string_view name, const std::optional<T>& value, T low, T high) {
+  if (!value) return fmt::format("{}: missing", name);
+  if (*value >= low && *value <= high) return {};
+  return fmt::format("{}: {} is out of range {}…{}", name, *value, low, high);
+}
+
+std::string first_of(std::string a, std::string b) { return a.empty() ? std::move(b) : std::move(a); }
+
+std::string wrong_value(OutputMethod method, const Params& p) {
+  if (method == OutputMethod::kPosition) {
+    return first_of(out_of_range("x", p.x, 0, kPositionMax), out_of_range("y", p.y, 0, kPositionMax));
+  }
+  if (method != OutputMethod::kMode) return {};
+  if (p.refresh_mhz && *p.refresh_mhz < kRefreshMhzMin) {
+    return fmt::format("refresh_mhz: {} is below {}; it is in millihertz, and may be left out", *p.refresh_mhz,
+                       kRefreshMhzMin);
+  }
+  return first_of(out_of_range("width_px", p.width_px, 1U, kModePxMax),
+                  out_of_range("height_px", p.height_px, 1U, kModePxMax));
+}
+
+// Refused, not ignored: it may be a safeguard that its caller relies on. Source: schemas/messages/command-output-*.json.
+std::string unknown_parameter(OutputMethod method, const msg::Value& params) {
+  std::vector<std::string_view> known{"output"};
+  if (method == OutputMethod::kMode) known.insert(known.end(), {"width_px", "height_px", "refresh_mhz"});
+  if (method == OutputMethod::kPosition) known.insert(known.end(), {"x", "y"});
+  const msg::Value::Map* map = params.if_map();
+  if (map == nullptr) return {};
+  for (const auto& entry : *map) {
+    if (std::find(known.begin(), known.end(), entry.first) != known.end()) continue;
+    return fmt::format("{}: {} has no such parameter ({})", escape_for_log(entry.first, 64),
+                       kOutputMethodNames[static_cast<std::size_t>(method)], fmt::join(known, ", "));
+  }
+  return {};
+}
+
+bool same_refresh(std::uint32_t a, std::uint32_t b) { return std::max(a, b) - std::min(a, b) <= kRefreshMhzTolerance; }
+
+bool fits(const OutputCommand& command, const msg::Mode& mode) {
+  return mode.width_px == command.width_px && mode.height_px == command.height_px &&
+         (!command.refresh_mhz || same_refresh(mode.refresh_mhz, *command.refresh_mhz));
+}
+
+std::string list_of_modes(const std::vector<msg::Mode>& modes) {
+  std::vector<std::string> texts;
+  texts.reserve(modes.size());
+  for (const msg::Mode& mode : modes) {
+    texts.push_back(
+        fmt::format("{}x{}@{}.{:03}", mode.width_px, mode.height_px, mode.refresh_mhz / 1000, mode.refresh_mhz % 1000));
+  }
+  return fmt::format("{}", fmt::join(texts, ", "));
+}
+
+// Timings with little blanking, as flat panels take them: the shape of CVT's "reduced blanking".
+RandrChange::NewMode make_mode(const OutputCommand& command) {
+  const std::uint32_t refresh = command.refresh_mhz.value_or(kRefreshMhzDefault);
+  RandrChange::NewMode made;
+  xcb_randr_mode_info_t& info = made.info;
+  info.width = static_cast<std::uint16_t>(command.width_px);
+  info.height = static_cast<std::uint16_t>(command.height_px);
+  info.hsync_start = static_cast<std::uint16_t>(command.width_px + 48);
+  info.hsync_end = static_cast<std::uint16_t>(command.width_px + 80);
+  info.htotal = static_cast<std::uint16_t>(command.width_px + 160);
+  info.vsync_start = static_cast<std::uint16_t>(command.height_px + 3);
+  info.vsync_end = static_cast<std::uint16_t>(command.height_px + 9);
+  info.vtotal = static_cast<std::uint16_t>(command.height_px + 31);
+  const std::uint64_t dots = std::uint64_t{info.htotal} * info.vtotal;
+  info.dot_clock = static_cast<std::uint32_t>(std::min<std::uint64_t>((dots * refresh + 500) / 1000, 0xffff'ffffU));
+  made.name = fmt::format("{}x{}@{}.{:03}", command.width_px, command.height_px, refresh / 1000, refresh % 1000);
+  info.name_len = static_cast<std::uint16_t>(made.name.size());
+  return made;
+}
+
+// The CRTC that drives the output, or one that is free.
+const ScreenCrtc* crtc_for(const ScreenOutput& output, const ScreenOutputs& screen) {
+  if (const ScreenCrtc* present = screen.crtc(output.crtc)) return present;
+  for (const xcb_randr_crtc_t id : output.possible_crtcs) {
+    const ScreenCrtc* crtc = screen.crtc(id);
+    if (crtc != nullptr && crtc->mode == XCB_NONE && crtc->outputs.empty()) return crtc;
+  }
+  return nullptr;
+}
+
+std::int32_t right_edge(const ScreenOutputs& screen) {
+  std::int32_t edge = 0;
+  for (const ScreenCrtc& crtc : screen.crtcs) {
+    if (crtc.mode != XCB_NONE) edge = std::max(edge, crtc.x + static_cast<std::int32_t>(crtc.width_px));
+  }
+  return edge;
+}
+
+bool is_turned(std::uint16_t rotation) {
+  return (rotation & (XCB_RANDR_ROTATION_ROTATE_90 | XCB_RANDR_ROTATION_ROTATE_270)) != 0;
+}
+
+void set_mode(ScreenCrtc& crtc, xcb_randr_mode_t id, const msg::Mode& mode) {
+  crtc.mode = id;
+  crtc.width_px = is_turned(crtc.rotation) ? mode.height_px : mode.width_px;
+  crtc.height_px = is_turned(crtc.rotation) ? mode.width_px : mode.height_px;
+}
+
+Result<void> plan_mode(const OutputCommand& command, const ScreenOutputs& screen, const ScreenOutput& output,
+                       RandrChange& change) {
+  for (std::size_t i = 0; i < output.output.modes.size(); ++i) {
+    if (!fits(command, output.output.modes[i])) continue;
+    set_mode(change.crtc, output.mode_ids[i], output.output.modes[i]);
+    return {};
+  }
+  // A monitor takes what it says it takes; timings that we invent may show nothing, or harm an old one.
+  if (output.has_edid) {
+    return fail(Status::kNotFound,
+                fmt::format("{} has no such mode; it has {}", command.output, list_of_modes(output.output.modes)));
+  }
+  change.new_mode = make_mode(command);
+  change.new_mode->output = output.id;
+  const auto made = std::find_if(screen.modes.begin(), screen.modes.end(),
+                                 [&](const ScreenOutputs::NamedMode& m) { return fits(command, m.mode); });
+  if (made != screen.modes.end()) change.new_mode->mode = made->id;
+  set_mode(change.crtc, XCB_NONE, msg::Mode{command.width_px, command.height_px, 0, false});
+  return {};
+}
+
+Result<void> plan_enable(const OutputCommand& command, const ScreenOutput& output,
+                         const std::optional<OutputPlace>& place, RandrChange& change) {
+  if (output.mode_ids.empty()) {
+    return fail(
+        Status::kFailed,
+        fmt::format("{} has no mode to be turned on with; output.mode gives it one and turns it on", command.output));
+  }
+  std::size_t chosen = 0;  // the first is the preferred one, where one is preferred
+  for (std::size_t i = 0; i < output.mode_ids.size(); ++i) {
+    if (place && output.mode_ids[i] == place->mode) chosen = i;
+  }
+  set_mode(change.crtc, output.mode_ids[chosen], output.output.modes[chosen]);
+  return {};
+}
+
+void plan_disable(const ScreenOutput& output, RandrChange& change) {
+  std::erase(change.crtc.outputs, output.id);
+  if (!change.crtc.outputs.empty()) return;  // another output shows the same picture and goes on
+  change.crtc.mode = XCB_NONE;
+  change.crtc.width_px = change.crtc.height_px = 0;
+  change.crtc.x = change.crtc.y = 0;
+}
+
+Result<void> plan_screen_size(const ScreenOutputs& screen, RandrChange& change) {
+  std::uint32_t width = 0;
+  std::uint32_t height = 0;
+  for (const ScreenCrtc& present : screen.crtcs) {
+    const ScreenCrtc& crtc = present.id == change.crtc.id ? change.crtc : present;
+    if (crtc.width_px == 0) continue;
+    width = std::max(width, static_cast<std::uint32_t>(crtc.x) + crtc.width_px);
+    height = std::max(height, static_cast<std::uint32_t>(crtc.y) + crtc.height_px);
+  }
+  if (width > screen.width_px_max || height > screen.height_px_max) {
+    return fail(Status::kUnsupported,
+                fmt::format("the screen would have to be {}x{}, and this X server's largest is {}x{}", width, height,
+                            screen.width_px_max, screen.height_px_max));
+  }
+  // A screen needs a size, also without an output.
+  change.width_px_after = width == 0 ? screen.width_px : width;
+  change.height_px_after = height == 0 ? screen.height_px : height;
+  change.width_px_during = std::max(change.width_px_after, screen.width_px);
+  change.height_px_during = std::max(change.height_px_after, screen.height_px);
+  return {};
+}
+
+}  // namespace
+
+std::vector<msg::CommandSupport> randr_commands(bool has_randr) {
+  std::vector<msg::CommandSupport> commands;
+  const std::string why = has_randr ? "" : "this X server has no RandR extension";
+  for (const char* name : {"output.disable", "output.enable", "output.mode", "output.position"}) {
+    commands.push_back({name, has_randr, why});
+  }
+  commands.push_back({"output.power", false,
+                      "an X server's power management is for all monitors at once; output.disable "
+                      "turns one off"});
+  commands.push_back({"output.scale", false, "an X server has no scale: each program draws in the size that it wants"});
+  commands.push_back({"output.transform", false, "this agent does not turn an X server's outputs"});
+  return commands;
+}
+
+Result<OutputCommand> parse_output_command(const std::string& method, const msg::Value& params) {
+  const auto name = std::find(kOutputMethodNames.begin(), kOutputMethodNames.end(), method);
+  if (name == kOutputMethodNames.end()) {
+    return fail(Status::kNotFound, fmt::format("there is no command \"{}\"", escape_for_log(method, 64)));
+  }
+  OutputCommand command;
+  command.method = static_cast<OutputMethod>(name - kOutputMethodNames.begin());
+  if (std::string wrong = unknown_parameter(command.method, params); !wrong.empty()) {
+    return fail(Status::kMalformed, std::move(wrong));
+  }
+  const auto p = msg::from_value<Params>(params);
+  if (!p) return tl::unexpected(p.error());
+  if (std::string wrong = wrong_value(command.method, *p); !wrong.empty()) {
+    return fail(Status::kMalformed, std::move(wrong));
+  }
+  command.output = p->output;
+  command.width_px = p->width_px.value_or(0);
+  command.height_px = p->height_px.value_or(0);
+  command.refresh_mhz = p->refresh_mhz;
+  command.x = p->x.value_or(0);
+  command.y = p->y.value_or(0);
+  return command;
+}
+
+Result<const ScreenOutput*> find_output(const OutputCommand& command, const ScreenOutputs& screen) {
+  if (const ScreenOutput* output = screen.find(command.output)) return output;
+  std::vector<std::string> names;
+  names.reserve(screen.outputs.size());
+  for (const ScreenOutput& output : screen.outputs) names.push_back(output.output.name);
+  return fail(Status::kNotFound,
+              fmt::format("there is no output \"{}\"; the X server has {}", escape_for_log(command.output, 64),
+                          names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", "))));
+}
+
+Result<RandrChange> plan_change(const OutputCommand& command, const ScreenOutputs& screen,
+                                const std::optional<OutputPlace>& place) {
+  const auto found = find_output(command, screen);
+  if (!found) return tl::unexpected(found.error());
+  const ScreenOutput& output = **found;
+  const bool is_on = output.output.current_mode.has_value();
+  if (!is_on && command.method == OutputMethod::kPosition) {
+    return fail(Status::kFailed, fmt::format("{} is off and has no position; use output.enable first", command.output));
+  }
+  const ScreenCrtc* crtc = crtc_for(output, screen);
+  if (crtc == nullptr) {
+    return fail(Status::kFailed,
+                fmt::format("no CRTC of the X server is free for {}; disable another output first", command.output));
+  }
+  RandrChange change;
+  change.crtc = *crtc;
+  if (!is_on) {
+    change.crtc.rotation = XCB_RANDR_ROTATION_ROTATE_0;
+    change.crtc.outputs = {output.id};
+    change.crtc.x = place ? place->x : right_edge(screen);
+    change.crtc.y = place ? place->y : 0;
+  }
+  Result<void> planned;
+  switch (command.method) {
+    case OutputMethod::kMode: planned = plan_mode(command, screen, output, change); break;
+    case OutputMethod::kEnable: planned = plan_enable(command, output, place, change); break;
+    case OutputMethod::kDisable: plan_disable(output, change); break;
+    case OutputMethod::kPosition:
+      change.crtc.x = command.x;
+      change.crtc.y = command.y;
+      break;
+  }
+  if (planned) planned = plan_screen_size(screen, change);
+  if (!planned) return tl::unexpected(planned.error());
+  return change;
+}
+
+bool shows(const OutputCommand& command, const ScreenOutput& output) {
+  const msg::Output& o = output.output;
+  switch (command.method) {
+    case OutputMethod::kEnable: return o.current_mode.has_value();
+    case OutputMethod::kDisable: return !o.current_mode;
+    case OutputMethod::kMode: return o.current_mode && fits(command, *o.current_mode);
+    case OutputMethod::kPosition: return o.current_mode && o.x == command.x && o.y == command.y;
+  }
+  return false;
+}
+
+msg::Value output_fields(const ScreenOutput& output) {
+  msg::Output fields = output.output;
+  fields.modes.clear();
+  msg::Value value = msg::to_value(fields);
+  if (msg::Value::Map* map = value.if_map()) {
+    std::erase_if(*map, [](const auto& entry) { return entry.first == "modes"; });
+  }
+  return value;
+}
+
+}  // namespace compositord::agent::x11

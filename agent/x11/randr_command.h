@@ -1,0 +1,76 @@
+#pragma once
+// The commands that change an output of an X screen: their parameters, and what RandR has to be told for them. Pure
+// functions; who sends and waits is RandrCommandRunner.
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/x11/screen_outputs.h"
+#include "common/base/result.h"
+#include "common/msg/value.h"
+
+namespace compositord::agent::x11 {
+
+enum class OutputMethod : std::uint8_t { kEnable, kDisable, kMode, kPosition };
+
+inline constexpr std::array<std::string_view, 4> kOutputMethodNames{"output.enable", "output.disable", "output.mode",
+                                                                    "output.position"};
+
+// Why an X server is not told the others, a sentence each; the name of the command leads.
+std::vector<msg::CommandSupport> randr_commands(bool has_randr);
+
+struct OutputCommand {
+  OutputMethod method = OutputMethod::kMode;
+  std::string output;
+  std::uint32_t width_px = 0;
+  std::uint32_t height_px = 0;
+  std::optional<std::uint32_t> refresh_mhz;  // none: any
+  std::int32_t x = 0;
+  std::int32_t y = 0;
+};
+
+// Errors: kNotFound for an unknown method, kMalformed with the parameter's name; an unknown one is refused.
+Result<OutputCommand> parse_output_command(const std::string& method, const msg::Value& params);
+
+// Where an output was, for when it is enabled again.
+struct OutputPlace {
+  xcb_randr_mode_t mode = XCB_NONE;
+  std::int32_t x = 0;
+  std::int32_t y = 0;
+};
+
+// What RandR is to be told.
+struct RandrChange {
+  // A mode that the output does not have: to be made, where `mode` is none, and added to it. The rest is planned anew
+  // with it.
+  struct NewMode {
+    xcb_randr_output_t output = XCB_NONE;
+    xcb_randr_mode_t mode = XCB_NONE;
+    xcb_randr_mode_info_t info{};
+    std::string name;
+  };
+  std::optional<NewMode> new_mode;
+  // The CRTC as it shall be; mode none turns it off.
+  ScreenCrtc crtc;
+  // The screen's size while it changes, which holds what was and what will be, and afterwards.
+  std::uint32_t width_px_during = 0;
+  std::uint32_t height_px_during = 0;
+  std::uint32_t width_px_after = 0;
+  std::uint32_t height_px_after = 0;
+};
+
+// The output it is for. Errors: kNotFound, naming the outputs that are there.
+Result<const ScreenOutput*> find_output(const OutputCommand& command, const ScreenOutputs& screen);
+// Errors: kNotFound for a mode that a monitor does not have, kUnsupported beyond the server's limits, kFailed when there is
+// nothing to do it with. `place`: where the output was before it was disabled, if we know.
+Result<RandrChange> plan_change(const OutputCommand& command, const ScreenOutputs& screen,
+                                const std::optional<OutputPlace>& place);
+bool shows(const OutputCommand& command, const ScreenOutput& output);
+// The output's fields as the manifest has them, without its list of modes.
+msg::Value output_fields(const ScreenOutput& output);
+
+}  // namespace compositord::agent::x11

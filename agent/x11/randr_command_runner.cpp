@@ -1,0 +1,213 @@
+#include "agent/x11/randr_command_runner.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace compositord::agent::x11 {
+
+namespace {
+
+// RandR wants the screen's size in mm too; programs make a resolution of it. 96 dots per inch is what they expect.
+std::uint32_t mm_of(std::uint32_t px) { return std::max(1U, px * 254 / 960); }
+
+constexpr std::string_view kStatusNames[] = {"success", "invalid configuration time", "invalid time", "failed"};
+
+}  // namespace
+
+void RandrCommandRunner::execute(std::uint64_t command_id, const std::string& method, const msg::Value& params,
+                                 Instant now, Instant deadline, DriverOutputs& out) {
+  Job job;
+  job.id = command_id;
+  job.deadline = deadline;
+  auto command = parse_output_command(method, params);
+  if (!command) return say(job, command.error().status, command.error().text, out);
+  if (now >= deadline) return say(job, Status::kDeadline, "the deadline had passed; nothing was changed", out);
+  if (queue_.size() >= kQueuedMax) {
+    return say(job, Status::kLimit, fmt::format("{} commands are waiting for this X server already", kQueuedMax), out);
+  }
+  job.command = std::move(*command);
+  queue_.push_back(std::move(job));
+}
+
+void RandrCommandRunner::service(Instant now, DriverOutputs& out) {
+  end_late(now, out);
+  if (!awaits_) take_answer(out);
+  if (!awaits_ && step_ == Step::kIdle && !queue_.empty()) read(Step::kReadBefore);
+}
+
+void RandrCommandRunner::ask() {
+  awaits_ = true;
+  answer_ = Answer::kNone;
+}
+
+void RandrCommandRunner::answered(Answer answer) {
+  awaits_ = false;
+  answer_ = std::exchange(is_late_, false) ? Answer::kNone : answer;
+}
+
+void RandrCommandRunner::read(Step step) {
+  step_ = step;
+  ask();
+  read_screen_outputs(connection_, edid_, [this](std::optional<ScreenOutputs> screen) {
+    read_ = std::move(screen);
+    answered(read_ ? Answer::kRead : Answer::kNothingRead);
+  });
+}
+
+void RandrCommandRunner::take_answer(DriverOutputs& out) {
+  switch (std::exchange(answer_, Answer::kNone)) {
+    case Answer::kNone: return;
+    case Answer::kNothingRead: return finish(Status::kFailed, "the X server does not tell its outputs", out);
+    case Answer::kRefused: return finish(Status::kFailed, "the X server refused: " + queue_.front().refusal, out);
+    case Answer::kModeMade: return read(Step::kReadBefore);
+    case Answer::kChanged: return read(Step::kReadBack);
+    case Answer::kRead:
+      if (step_ == Step::kReadBefore) return on_before(*read_, out);
+      return on_read_back(*read_, out);
+  }
+}
+
+void RandrCommandRunner::on_before(const ScreenOutputs& screen, DriverOutputs& out) {
+  Job& job = queue_.front();
+  const auto output = find_output(job.command, screen);
+  if (!output) return finish(output.error().status, output.error().text, out);
+  if (!job.before) job.before = **output;
+  if (shows(job.command, **output)) {  // there is nothing to change
+    job.after = **output;
+    return finish(Status::kDone, {}, out);
+  }
+  const auto known = places_.find(job.command.output);
+  const auto place = known == places_.end() ? std::nullopt : std::optional<OutputPlace>(known->second);
+  const auto planned = plan_change(job.command, screen, place);
+  if (!planned) return finish(planned.error().status, planned.error().text, out);
+  if (planned->new_mode) {
+    if (job.has_made_mode) return finish(Status::kFailed, "the X server took the mode and does not show it", out);
+    job.has_made_mode = true;
+    return make_mode(*planned->new_mode);
+  }
+  if (job.command.method == OutputMethod::kDisable) remember_place(**output);
+  change(*planned, screen.config_time);
+}
+
+void RandrCommandRunner::make_mode(const RandrChange::NewMode& mode) {
+  step_ = Step::kMakeMode;
+  ask();
+  if (mode.mode != XCB_NONE) return add_mode(mode.output, mode.mode);
+  const auto cookie = xcb_randr_create_mode(connection_.xcb(), connection_.screen()->root, mode.info,
+                                            static_cast<std::uint32_t>(mode.name.size()), mode.name.c_str());
+  connection_.expect(cookie, [this, output = mode.output](const void* reply) {
+    const auto* made = static_cast<const xcb_randr_create_mode_reply_t*>(reply);
+    if (made != nullptr) return add_mode(output, made->mode);
+    if (!is_late_) queue_.front().refusal = "it makes no such mode";
+    answered(Answer::kRefused);
+  });
+}
+
+void RandrCommandRunner::add_mode(xcb_randr_output_t output, xcb_randr_mode_t mode) {
+  xcb_randr_add_output_mode(connection_.xcb(), output, mode);
+  // Adding has no answer of its own; what comes after it has.
+  connection_.expect(xcb_get_input_focus(connection_.xcb()), [this](const void*) { answered(Answer::kModeMade); });
+}
+
+void RandrCommandRunner::change(const RandrChange& change, xcb_timestamp_t config_time) {
+  step_ = Step::kChange;
+  ask();
+  set_screen_size(change.width_px_during, change.height_px_during);
+  const ScreenCrtc& crtc = change.crtc;
+  const auto cookie =
+      xcb_randr_set_crtc_config(connection_.xcb(), crtc.id, XCB_CURRENT_TIME, config_time,
+                                static_cast<std::int16_t>(crtc.x), static_cast<std::int16_t>(crtc.y), crtc.mode,
+                                crtc.rotation, static_cast<std::uint32_t>(crtc.outputs.size()), crtc.outputs.data());
+  connection_.expect(cookie, [this, change](const void* reply) {
+    const auto* config = static_cast<const xcb_randr_set_crtc_config_reply_t*>(reply);
+    const bool is_done = config != nullptr && config->status == XCB_RANDR_SET_CONFIG_SUCCESS;
+    if (is_done) set_screen_size(change.width_px_after, change.height_px_after);
+    if (!is_done && !is_late_) {
+      const std::size_t status = config == nullptr ? 4 : config->status;
+      queue_.front().refusal = std::string(status < std::size(kStatusNames) ? kStatusNames[status] : "an X error");
+    }
+    answered(Answer::kChanged);
+  });
+}
+
+void RandrCommandRunner::set_screen_size(std::uint32_t width_px, std::uint32_t height_px) {
+  if (width_px == 0 || height_px == 0) return;
+  xcb_randr_set_screen_size(connection_.xcb(), connection_.screen()->root, static_cast<std::uint16_t>(width_px),
+                            static_cast<std::uint16_t>(height_px), mm_of(width_px), mm_of(height_px));
+}
+
+void RandrCommandRunner::remember_place(const ScreenOutput& output) {
+  if (!output.output.current_mode || places_.size() >= kPlacesMax) return;
+  OutputPlace place;
+  place.x = output.output.x;
+  place.y = output.output.y;
+  for (std::size_t i = 0; i < output.mode_ids.size(); ++i) {
+    msg::Mode mode = output.output.modes[i];
+    mode.preferred = output.output.current_mode->preferred;
+    if (mode == *output.output.current_mode) place.mode = output.mode_ids[i];
+  }
+  places_[output.output.name] = place;
+}
+
+void RandrCommandRunner::on_read_back(const ScreenOutputs& screen, DriverOutputs& out) {
+  Job& job = queue_.front();
+  if (const ScreenOutput* output = screen.find(job.command.output)) job.after = *output;
+  if (!job.refusal.empty()) return finish(Status::kFailed, "the X server refused: " + job.refusal, out);
+  if (!job.after) return finish(Status::kFailed, "the X server said success, and the output is gone", out);
+  if (shows(job.command, *job.after)) return finish(Status::kDone, {}, out);
+  finish(Status::kFailed, "the X server said success and did not do it", out);
+}
+
+void RandrCommandRunner::end_late(Instant now, DriverOutputs& out) {
+  if (step_ != Step::kIdle && now >= queue_.front().deadline) {
+    const bool sent = step_ == Step::kChange || step_ == Step::kReadBack;
+    finish(Status::kDeadline,
+           sent ? "the X server did not show the change in time; its outcome is unknown"
+                : "the X server did not answer in time; nothing was changed",
+           out);
+  }
+  for (auto job = queue_.begin(); job != queue_.end();) {
+    const bool at_work = step_ != Step::kIdle && job == queue_.begin();
+    if (at_work || now < job->deadline) {
+      ++job;
+      continue;
+    }
+    say(*job, Status::kDeadline, "the deadline passed before the command's turn; nothing was changed", out);
+    job = queue_.erase(job);
+  }
+}
+
+Instant RandrCommandRunner::next_deadline() const noexcept {
+  Instant next = kNever;
+  for (const Job& job : queue_) next = std::min(next, job.deadline);
+  return next;
+}
+
+void RandrCommandRunner::on_gone(DriverOutputs& out) {
+  for (const Job& job : queue_) say(job, Status::kGone, "the display ended under the command", out);
+  queue_.clear();
+  step_ = Step::kIdle;
+}
+
+void RandrCommandRunner::finish(Status status, std::string error, DriverOutputs& out) {
+  say(queue_.front(), status, std::move(error), out);
+  queue_.pop_front();
+  step_ = Step::kIdle;
+  is_late_ = awaits_;
+  answer_ = Answer::kNone;
+}
+
+void RandrCommandRunner::say(const Job& job, Status status, std::string error, DriverOutputs& out) {
+  driver_event::CommandFinished finished;
+  finished.command_id = job.id;
+  finished.status = status;
+  finished.error = std::move(error);
+  finished.result = msg::Value::map();
+  if (job.before) finished.result.set("before", output_fields(*job.before));
+  if (job.after) finished.result.set("after", output_fields(*job.after));
+  out.events.emplace_back(std::move(finished));
+}
+
+}  // namespace compositord::agent::x11

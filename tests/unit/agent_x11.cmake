@@ -1,0 +1,9 @@
+# The X11 side of the agent: its parsers, and its driver with real servers.
+compositord_test(agent_x11
+  SOURCES x11_packets_test.cpp
+  LIBRARIES compositord::agent_x11)
+compositord_test(x11_drivers
+  SOURCES ../integration/x11_drivers_test.cpp support/driver_loop.cpp support/compositor_process.cpp support/x_display.cpp
+  LIBRARIES compositord::agent_x11 compositord::agent_sway compositord::clock
+  LABELS integration
+  TIMEOUT 120)
