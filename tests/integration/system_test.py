@@ -206,6 +206,10 @@ class SystemTest(unittest.TestCase):
     def test_what_changed_while_the_broker_was_down_is_there_when_it_is_back(self):
         self.start_sway_and_agent()
         before = self.get_manifest()
+        deadline = time.monotonic() + PATIENCE
+        while not before["stored"]:  # what isn't on disk yet may be gone after a SIGKILL
+            self.assertLess(time.monotonic(), deadline, "the manifest is never stored")
+            before = self.get_manifest()
         bus, feed = self.fleet.bus, self.fleet.feed
         self.fleet.end(self.broker, signal.SIGKILL)
         self.swaymsg("output", "HEADLESS-2", "mode", "640x480")
