@@ -11,73 +11,15 @@ namespace compositord::agent::x11 {
 
 namespace {
 
-constexpr std::uint32_t kModePxMax = 16'384;
-constexpr std::uint32_t kRefreshMhzMin = 1'000;
 constexpr std::uint32_t kRefreshMhzDefault = 60'000;
 // X11 counts positions of the screen in 16 bits, from 0.
-constexpr std::int32_t kPositionMax = 32'767;
+constexpr std::int32_t kScreenPositionMax = 32'767;
 // A dot clock is a whole number of Hz, and the refresh rate what follows from it.
 constexpr std::uint32_t kRefreshMhzTolerance = 20;
 
-struct Params {
-  std::string output;
-  std::optional<std::uint32_t> width_px;
-  std::optional<std::uint32_t> height_px;
-  std::optional<std::uint32_t> refresh_mhz;
-  std::optional<std::int32_t> x;
-  std::optional<std::int32_t> y;
-
-  template <class Self, class V>
-  static void fields(Self& m, V& v) {
-    v("output", m.output);
-    v("width_px", m.width_px);
-    v("height_px", m.height_px);
-    v("refresh_mhz", m.refresh_mhz);
-    v("x", m.x);
-    v("y", m.y);
-  }
-};
-
-template <class T>
-std::string out_of_range(std::string_view name, const std::optional<T>& value, T low, T high) {
-  if (!value) return fmt::format("{}: missing", name);
-  if (*value >= low && *value <= high) return {};
-  return fmt::format("{}: {} is out of range {}…{}", name, *value, low, high);
-}
-
-std::string first_of(std::string a, std::string b) { return a.empty() ? std::move(b) : std::move(a); }
-
-std::string wrong_value(OutputMethod method, const Params& p) {
-  if (method == OutputMethod::kPosition) {
-    return first_of(out_of_range("x", p.x, 0, kPositionMax), out_of_range("y", p.y, 0, kPositionMax));
-  }
-  if (method != OutputMethod::kMode) return {};
-  if (p.refresh_mhz && *p.refresh_mhz < kRefreshMhzMin) {
-    return fmt::format("refresh_mhz: {} is below {}; it is in millihertz, and may be left out", *p.refresh_mhz,
-                       kRefreshMhzMin);
-  }
-  return first_of(out_of_range("width_px", p.width_px, 1U, kModePxMax),
-                  out_of_range("height_px", p.height_px, 1U, kModePxMax));
-}
-
-// Refused, not ignored: it may be a safeguard that its caller relies on. Source: schemas/messages/command-output-*.json.
-std::string unknown_parameter(OutputMethod method, const msg::Value& params) {
-  std::vector<std::string_view> known{"output"};
-  if (method == OutputMethod::kMode) known.insert(known.end(), {"width_px", "height_px", "refresh_mhz"});
-  if (method == OutputMethod::kPosition) known.insert(known.end(), {"x", "y"});
-  const msg::Value::Map* map = params.if_map();
-  if (map == nullptr) return {};
-  for (const auto& entry : *map) {
-    if (std::find(known.begin(), known.end(), entry.first) != known.end()) continue;
-    return fmt::format("{}: {} has no such parameter ({})", escape_for_log(entry.first, 64),
-                       kOutputMethodNames[static_cast<std::size_t>(method)], fmt::join(known, ", "));
-  }
-  return {};
-}
-
 bool same_refresh(std::uint32_t a, std::uint32_t b) { return std::max(a, b) - std::min(a, b) <= kRefreshMhzTolerance; }
 
-bool fits(const OutputCommand& command, const msg::Mode& mode) {
+bool is_wanted(const OutputCommand& command, const msg::Mode& mode) {
   return mode.width_px == command.width_px && mode.height_px == command.height_px &&
          (!command.refresh_mhz || same_refresh(mode.refresh_mhz, *command.refresh_mhz));
 }
@@ -143,7 +85,7 @@ void set_mode(ScreenCrtc& crtc, xcb_randr_mode_t id, const msg::Mode& mode) {
 Result<void> plan_mode(const OutputCommand& command, const ScreenOutputs& screen, const ScreenOutput& output,
                        RandrChange& change) {
   for (std::size_t i = 0; i < output.output.modes.size(); ++i) {
-    if (!fits(command, output.output.modes[i])) continue;
+    if (!is_wanted(command, output.output.modes[i])) continue;
     set_mode(change.crtc, output.mode_ids[i], output.output.modes[i]);
     return {};
   }
@@ -155,7 +97,7 @@ Result<void> plan_mode(const OutputCommand& command, const ScreenOutputs& screen
   change.new_mode = make_mode(command);
   change.new_mode->output = output.id;
   const auto made = std::find_if(screen.modes.begin(), screen.modes.end(),
-                                 [&](const ScreenOutputs::NamedMode& m) { return fits(command, m.mode); });
+                                 [&](const ScreenOutputs::NamedMode& m) { return is_wanted(command, m.mode); });
   if (made != screen.modes.end()) change.new_mode->mode = made->id;
   set_mode(change.crtc, XCB_NONE, msg::Mode{command.width_px, command.height_px, 0, false});
   return {};
@@ -222,27 +164,14 @@ std::vector<msg::CommandSupport> randr_commands(bool has_randr) {
   return commands;
 }
 
-Result<OutputCommand> parse_output_command(const std::string& method, const msg::Value& params) {
-  const auto name = std::find(kOutputMethodNames.begin(), kOutputMethodNames.end(), method);
-  if (name == kOutputMethodNames.end()) {
-    return fail(Status::kNotFound, fmt::format("there is no command \"{}\"", escape_for_log(method, 64)));
+Result<OutputCommand> parse_randr_command(const std::string& method, const msg::Value& params) {
+  Result<OutputCommand> command = parse_output_command(method, params);
+  if (!command || command->method != OutputMethod::kPosition) return command;
+  for (const auto& [name, value] : {std::pair{"x", command->x}, std::pair{"y", command->y}}) {
+    if (value >= 0 && value <= kScreenPositionMax) continue;
+    return fail(Status::kMalformed,
+                fmt::format("{}: {} is out of range 0…{} of an X screen", name, value, kScreenPositionMax));
   }
-  OutputCommand command;
-  command.method = static_cast<OutputMethod>(name - kOutputMethodNames.begin());
-  if (std::string wrong = unknown_parameter(command.method, params); !wrong.empty()) {
-    return fail(Status::kMalformed, std::move(wrong));
-  }
-  const auto p = msg::from_value<Params>(params);
-  if (!p) return tl::unexpected(p.error());
-  if (std::string wrong = wrong_value(command.method, *p); !wrong.empty()) {
-    return fail(Status::kMalformed, std::move(wrong));
-  }
-  command.output = p->output;
-  command.width_px = p->width_px.value_or(0);
-  command.height_px = p->height_px.value_or(0);
-  command.refresh_mhz = p->refresh_mhz;
-  command.x = p->x.value_or(0);
-  command.y = p->y.value_or(0);
   return command;
 }
 
@@ -287,6 +216,10 @@ Result<RandrChange> plan_change(const OutputCommand& command, const ScreenOutput
       change.crtc.x = command.x;
       change.crtc.y = command.y;
       break;
+    case OutputMethod::kScale:
+    case OutputMethod::kTransform:
+    case OutputMethod::kPower:
+      return fail(Status::kUnsupported, "this agent does not do that to an X server's outputs");
   }
   if (planned) planned = plan_screen_size(screen, change);
   if (!planned) return tl::unexpected(planned.error());
@@ -298,8 +231,11 @@ bool shows(const OutputCommand& command, const ScreenOutput& output) {
   switch (command.method) {
     case OutputMethod::kEnable: return o.current_mode.has_value();
     case OutputMethod::kDisable: return !o.current_mode;
-    case OutputMethod::kMode: return o.current_mode && fits(command, *o.current_mode);
+    case OutputMethod::kMode: return o.current_mode && is_wanted(command, *o.current_mode);
     case OutputMethod::kPosition: return o.current_mode && o.x == command.x && o.y == command.y;
+    case OutputMethod::kScale:
+    case OutputMethod::kTransform:
+    case OutputMethod::kPower: break;
   }
   return false;
 }

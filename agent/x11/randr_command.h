@@ -1,40 +1,24 @@
 #pragma once
-// The commands that change an output of an X screen: their parameters, and what RandR has to be told for them. Pure
-// functions; who sends and waits is RandrCommandRunner.
+// The commands that change an output of an X screen: what RandR has to be told for them. Pure functions; who sends and waits
+// is RandrCommandRunner.
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
+#include "agent/output/output_command.h"
 #include "agent/x11/screen_outputs.h"
 #include "common/base/result.h"
 #include "common/msg/value.h"
 
 namespace compositord::agent::x11 {
 
-enum class OutputMethod : std::uint8_t { kEnable, kDisable, kMode, kPosition };
-
-inline constexpr std::array<std::string_view, 4> kOutputMethodNames{"output.enable", "output.disable", "output.mode",
-                                                                    "output.position"};
-
 // Why an X server is not told the others, a sentence each; the name of the command leads.
 std::vector<msg::CommandSupport> randr_commands(bool has_randr);
 
-struct OutputCommand {
-  OutputMethod method = OutputMethod::kMode;
-  std::string output;
-  std::uint32_t width_px = 0;
-  std::uint32_t height_px = 0;
-  std::optional<std::uint32_t> refresh_mhz;  // none: any
-  std::int32_t x = 0;
-  std::int32_t y = 0;
-};
-
-// Errors: kNotFound for an unknown method, kMalformed with the parameter's name; an unknown one is refused.
-Result<OutputCommand> parse_output_command(const std::string& method, const msg::Value& params);
+// As every driver takes them, within what an X screen can be told. Errors: kNotFound, kMalformed.
+Result<OutputCommand> parse_randr_command(const std::string& method, const msg::Value& params);
 
 // Where an output was, for when it is enabled again.
 struct OutputPlace {

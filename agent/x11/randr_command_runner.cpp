@@ -21,7 +21,7 @@ void RandrCommandRunner::execute(std::uint64_t command_id, const std::string& me
   Job job;
   job.id = command_id;
   job.deadline = deadline;
-  auto command = parse_output_command(method, params);
+  auto command = parse_randr_command(method, params);
   if (!command) return say(job, command.error().status, command.error().text, out);
   if (now >= deadline) return say(job, Status::kDeadline, "the deadline had passed; nothing was changed", out);
   if (queue_.size() >= kQueuedMax) {
