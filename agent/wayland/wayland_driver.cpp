@@ -12,7 +12,7 @@
 
 #include "agent/process/known_exit.h"
 #include "agent/wayland/compositor_facts.h"
-#include "agent/wlr/output_control.h"
+#include "agent/wayland/output_control.h"
 
 namespace compositord::agent {
 
@@ -54,7 +54,7 @@ struct WaylandDriver::Connection {
   // Before the mirror, so that it outlives the mirror's objects.
   std::unique_ptr<wl_display, Disconnect> display;
   RegistryMirror mirror;
-  wlr::OutputControl control;
+  OutputControl control;
   wl_callback* settle = nullptr;
   wl_callback* probe = nullptr;
 };
@@ -233,7 +233,7 @@ void WaylandDriver::check_version(Instant now, DriverOutputs& out) {
 // Whether something was bound.
 bool WaylandDriver::bind_controls() {
   RegistryMirror& mirror = connection_->mirror;
-  wlr::OutputControl& control = connection_->control;
+  OutputControl& control = connection_->control;
   for (const std::uint32_t name : mirror.take_removed()) control.lose_global(name);
   if (!options_.control_outputs) return false;
   bool bound = false;
@@ -372,7 +372,7 @@ void WaylandDriver::execute(std::uint64_t command_id, const std::string& method,
 }
 
 void WaylandDriver::serve_commands(Instant now, DriverOutputs& out) {
-  wlr::OutputControl& control = connection_->control;
+  OutputControl& control = connection_->control;
   if (state_ != State::kUp || control.is_idle()) return;
   control.serve(name(), connection_->mirror.outputs(), now, out);
 }

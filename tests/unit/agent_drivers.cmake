@@ -12,9 +12,9 @@ compositord_test(agent_sway
 compositord_test(agent_wayland
   SOURCES hostile_wayland_test.cpp display_watch_test.cpp compositor_facts_test.cpp support/temp_dir.cpp
   LIBRARIES compositord::agent_wayland compositord::clock)
-compositord_test(agent_wlr
-  SOURCES wlr_command_test.cpp
-  LIBRARIES compositord::agent_wlr)
+compositord_test(agent_output
+  SOURCES output_command_runner_test.cpp
+  LIBRARIES compositord::agent_output)
 compositord_test(drivers
   SOURCES ../integration/drivers_test.cpp ../integration/wlr_driver_test.cpp
           ../integration/kde_driver_test.cpp support/driver_loop.cpp support/compositor_process.cpp

@@ -1,5 +1,5 @@
 #pragma once
-// The outputs of one compositor through the wlr protocols, as far as it announces them: what the heads add to wl_output's
+// The outputs of one compositor through the wlr protocols or KDE's, as far as it announces them: what the heads add to wl_output's
 // picture, which commands are possible, and their execution.
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 
 #include "agent/driver.h"
 #include "agent/kde/output_manager.h"
-#include "agent/wlr/command_runner.h"
+#include "agent/output/output_command_runner.h"
 #include "agent/wlr/output_manager.h"
 #include "agent/wlr/output_power.h"
 #include "common/base/instant.h"
@@ -17,7 +17,7 @@
 
 struct wl_registry;
 
-namespace compositord::agent::wlr {
+namespace compositord::agent {
 
 class OutputControl {
  public:
@@ -26,7 +26,7 @@ class OutputControl {
   void lose_global(std::uint32_t name);
   bool has_power() const noexcept { return power_ != nullptr; }
   // The outputs that are there now; to be called whenever they may have changed.
-  void watch_power(const std::vector<BoundOutput>& outputs);
+  void watch_power(const std::vector<wlr::BoundOutput>& outputs);
 
   // wl_output's picture, with what only the heads know: fractional scales, serial numbers, outputs that are switched off.
   std::vector<KnownOutput> complete(std::vector<msg::Output> outputs) const;
@@ -47,12 +47,12 @@ class OutputControl {
   bool take_changed() noexcept;
 
  private:
-  void send(const CommandRunner::Ask& ask, DriverOutputs& out);
+  void send(const OutputCommandRunner::Ask& ask, DriverOutputs& out);
 
-  std::unique_ptr<agent::OutputManager> manager_;
+  std::unique_ptr<OutputManager> manager_;
   kde::OutputManager* kde_manager_ = nullptr;  // the same, when it is KDE's, which consists of several globals
-  std::unique_ptr<OutputPower> power_;
-  CommandRunner runner_;
+  std::unique_ptr<wlr::OutputPower> power_;
+  OutputCommandRunner runner_;
 };
 
-}  // namespace compositord::agent::wlr
+}  // namespace compositord::agent

@@ -1,9 +1,9 @@
 #pragma once
-// Carries out the commands of one compositor through wlr-output-management and wlr-output-power-management, one at a time,
-// and believes only what it reads back. A state machine without Wayland: its owner shows it what is seen, and sends what it
-// asks for.
+// Carries out the commands of one compositor through an OutputManager and power management, one at a time, and believes only
+// what it reads back. A state machine without Wayland: its owner shows it what is seen, and sends what it asks for.
 //
 //   kIdle -> kTest -> kApply -> kReadBack -> kIdle          a configuration is tried before it is applied
+//   kIdle -> kApply                                         where it can't be tried (KDE)
 //   kTest, kApply -> kCancelled -> kTest                    it was made for outputs that have changed: again, kTriesMax times
 //   kIdle -> kReadBack                                      output.power, which is never answered
 
@@ -20,9 +20,9 @@
 #include "agent/output/output_manager.h"
 #include "common/base/instant.h"
 
-namespace compositord::agent::wlr {
+namespace compositord::agent {
 
-class CommandRunner {
+class OutputCommandRunner {
  public:
   static constexpr std::size_t kQueuedMax = 16;
   // An output changes within a frame or two; what isn't there after this long does not come.
@@ -97,4 +97,4 @@ class CommandRunner {
 std::vector<HeadChange> changes_for(const OutputCommand& command, const std::vector<KnownOutput>& outputs,
                                     const std::vector<KnownOutput>& heads);
 
-}  // namespace compositord::agent::wlr
+}  // namespace compositord::agent

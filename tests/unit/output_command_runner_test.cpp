@@ -5,9 +5,9 @@
 
 #include <string>
 
-#include "agent/wlr/command_runner.h"
+#include "agent/output/output_command_runner.h"
 
-namespace compositord::agent::wlr {
+namespace compositord::agent {
 namespace {
 
 using driver_event::CommandFinished;
@@ -79,9 +79,9 @@ TEST(WlrChanges, KeepAnOutputOnWhoseHeadDeniesIt) {
 
 // --- the state machine ---
 
-class WlrRunner : public ::testing::Test {
+class OutputCommands : public ::testing::Test {
  protected:
-  WlrRunner() {
+  OutputCommands() {
     seen_.compositor = "phoc";
     show({output("A-1")});
     seen_.serial = 7;
@@ -92,7 +92,7 @@ class WlrRunner : public ::testing::Test {
     runner_.execute(1, method, params, now_, now_ + seconds(5), out_);
   }
   void set_mode() { execute("output.mode", Value::map({{"width_px", 800}, {"height_px", 720}})); }
-  std::optional<CommandRunner::Ask> step() {
+  std::optional<OutputCommandRunner::Ask> step() {
     auto ask = runner_.step(seen_, now_, out_);
     seen_.outcome.reset();
     return ask;
@@ -100,8 +100,8 @@ class WlrRunner : public ::testing::Test {
   void expect_configure(Purpose purpose) {
     const auto ask = step();
     ASSERT_TRUE(ask);
-    ASSERT_TRUE(std::holds_alternative<CommandRunner::Configure>(*ask));
-    EXPECT_EQ(std::get<CommandRunner::Configure>(*ask).purpose, purpose);
+    ASSERT_TRUE(std::holds_alternative<OutputCommandRunner::Configure>(*ask));
+    EXPECT_EQ(std::get<OutputCommandRunner::Configure>(*ask).purpose, purpose);
   }
   CommandFinished ended() {
     EXPECT_EQ(out_.events.size(), 1U);
@@ -109,12 +109,12 @@ class WlrRunner : public ::testing::Test {
   }
 
   Instant now_ = Instant::from_ns(1'000'000'000);
-  CommandRunner::Seen seen_;
-  CommandRunner runner_;
+  OutputCommandRunner::Seen seen_;
+  OutputCommandRunner runner_;
   DriverOutputs out_;
 };
 
-TEST_F(WlrRunner, TestsThenAppliesThenReadsBack) {
+TEST_F(OutputCommands, TestsThenAppliesThenReadsBack) {
   set_mode();
   expect_configure(Purpose::kTest);
   EXPECT_FALSE(step()) << "the outcome is awaited";
@@ -131,14 +131,14 @@ TEST_F(WlrRunner, TestsThenAppliesThenReadsBack) {
   EXPECT_EQ(runner_.next_deadline(), kNever);
 }
 
-TEST_F(WlrRunner, FailsWhenSuccessIsNotSeen) {
+TEST_F(OutputCommands, FailsWhenSuccessIsNotSeen) {
   set_mode();
   step();
   seen_.outcome = Outcome::kSucceeded;
   step();
   seen_.outcome = Outcome::kSucceeded;
   step();
-  now_ = now_ + CommandRunner::kReadBackTime;
+  now_ = now_ + OutputCommandRunner::kReadBackTime;
   EXPECT_LE(runner_.next_deadline(), now_);
   step();
   EXPECT_EQ(ended().status, Status::kFailed);
@@ -146,7 +146,7 @@ TEST_F(WlrRunner, FailsWhenSuccessIsNotSeen) {
   EXPECT_NE(ended().result.find("after"), nullptr);
 }
 
-TEST_F(WlrRunner, AppliesNothingThatFailedTheTest) {
+TEST_F(OutputCommands, AppliesNothingThatFailedTheTest) {
   set_mode();
   step();
   seen_.outcome = Outcome::kFailed;
@@ -155,7 +155,7 @@ TEST_F(WlrRunner, AppliesNothingThatFailedTheTest) {
   EXPECT_THAT(ended().error, HasSubstr("nothing was changed"));
 }
 
-TEST_F(WlrRunner, TriesACancelledOneAgainWithTheNewSerial) {
+TEST_F(OutputCommands, TriesACancelledOneAgainWithTheNewSerial) {
   set_mode();
   step();
   seen_.outcome = Outcome::kCancelled;
@@ -172,10 +172,10 @@ TEST_F(WlrRunner, TriesACancelledOneAgainWithTheNewSerial) {
   EXPECT_TRUE(out_.events.empty());
 }
 
-TEST_F(WlrRunner, GivesUpAfterSoManyCancelledOnes) {
+TEST_F(OutputCommands, GivesUpAfterSoManyCancelledOnes) {
   set_mode();
   step();
-  for (int i = 1; i < CommandRunner::kTriesMax; ++i) {
+  for (int i = 1; i < OutputCommandRunner::kTriesMax; ++i) {
     ++seen_.serial;
     seen_.outcome = Outcome::kCancelled;
     ASSERT_TRUE(step()) << i;
@@ -187,23 +187,23 @@ TEST_F(WlrRunner, GivesUpAfterSoManyCancelledOnes) {
   EXPECT_THAT(ended().error, HasSubstr("cancelled it 10 times"));
 }
 
-TEST_F(WlrRunner, SendsNothingForWhatIsSoAlready) {
+TEST_F(OutputCommands, SendsNothingForWhatIsSoAlready) {
   execute("output.enable", Value::map());
   EXPECT_FALSE(step());
   EXPECT_EQ(ended().status, Status::kDone);
 }
 
-TEST_F(WlrRunner, WantsAnOutputSwitchedOnBeforeItIsChanged) {
+TEST_F(OutputCommands, WantsAnOutputSwitchedOnBeforeItIsChanged) {
   show({switched_off("A-1")});
   execute("output.scale", Value::map({{"scale", 2}}));
   EXPECT_FALSE(step());
   EXPECT_EQ(ended().error, "A-1 is switched off; use output.enable first");
 }
 
-TEST_F(WlrRunner, ReadsPowerBackWithoutAnAnswer) {
+TEST_F(OutputCommands, ReadsPowerBackWithoutAnAnswer) {
   execute("output.power", Value::map({{"on", false}}));
   const auto ask = step();
-  ASSERT_TRUE(ask && std::holds_alternative<CommandRunner::SetPower>(*ask));
+  ASSERT_TRUE(ask && std::holds_alternative<OutputCommandRunner::SetPower>(*ask));
   EXPECT_FALSE(step());
   seen_.outputs[0].powered = false;
   step();
@@ -211,7 +211,7 @@ TEST_F(WlrRunner, ReadsPowerBackWithoutAnAnswer) {
   EXPECT_EQ(*ended().result.find("after")->find("powered"), Value(false));
 }
 
-TEST_F(WlrRunner, SaysThatAnOutputHasNoPower) {
+TEST_F(OutputCommands, SaysThatAnOutputHasNoPower) {
   execute("output.power", Value::map({{"on", false}}));
   step();
   runner_.on_no_power(out_);
@@ -219,7 +219,7 @@ TEST_F(WlrRunner, SaysThatAnOutputHasNoPower) {
   EXPECT_TRUE(runner_.is_idle());
 }
 
-TEST_F(WlrRunner, SaysWhatItKnowsAtTheDeadline) {
+TEST_F(OutputCommands, SaysWhatItKnowsAtTheDeadline) {
   set_mode();
   step();
   now_ = now_ + seconds(5);
@@ -236,16 +236,16 @@ TEST_F(WlrRunner, SaysWhatItKnowsAtTheDeadline) {
   EXPECT_THAT(ended().error, HasSubstr("outcome is unknown"));
 }
 
-TEST_F(WlrRunner, TakesNoMoreThanItsQueueHolds) {
-  for (std::size_t i = 0; i < CommandRunner::kQueuedMax; ++i) set_mode();
+TEST_F(OutputCommands, TakesNoMoreThanItsQueueHolds) {
+  for (std::size_t i = 0; i < OutputCommandRunner::kQueuedMax; ++i) set_mode();
   EXPECT_TRUE(out_.events.empty());
   set_mode();
   EXPECT_EQ(ended().status, Status::kLimit);
   out_.events.clear();
   runner_.on_gone(out_);
-  EXPECT_EQ(out_.events.size(), CommandRunner::kQueuedMax);
+  EXPECT_EQ(out_.events.size(), OutputCommandRunner::kQueuedMax);
   EXPECT_TRUE(runner_.is_idle());
 }
 
 }  // namespace
-}  // namespace compositord::agent::wlr
+}  // namespace compositord::agent

@@ -1,11 +1,11 @@
-#include "agent/wlr/command_runner.h"
+#include "agent/output/output_command_runner.h"
 
 #include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
 
-namespace compositord::agent::wlr {
+namespace compositord::agent {
 
 namespace {
 
@@ -78,8 +78,8 @@ std::vector<HeadChange> changes_for(const OutputCommand& command, const std::vec
   return changes;
 }
 
-void CommandRunner::execute(std::uint64_t command_id, const std::string& method, const msg::Value& params, Instant now,
-                            Instant deadline, DriverOutputs& out) {
+void OutputCommandRunner::execute(std::uint64_t command_id, const std::string& method, const msg::Value& params,
+                                  Instant now, Instant deadline, DriverOutputs& out) {
   Job job;
   job.id = command_id;
   job.deadline = deadline;
@@ -94,7 +94,7 @@ void CommandRunner::execute(std::uint64_t command_id, const std::string& method,
   queue_.push_back(std::move(job));
 }
 
-std::optional<CommandRunner::Ask> CommandRunner::step(const Seen& seen, Instant now, DriverOutputs& out) {
+std::optional<OutputCommandRunner::Ask> OutputCommandRunner::step(const Seen& seen, Instant now, DriverOutputs& out) {
   if (queue_.empty()) return std::nullopt;
   switch (step_) {
     case Step::kIdle: return begin(seen, now, out);
@@ -106,7 +106,7 @@ std::optional<CommandRunner::Ask> CommandRunner::step(const Seen& seen, Instant 
   return std::nullopt;
 }
 
-std::optional<CommandRunner::Ask> CommandRunner::begin(const Seen& seen, Instant now, DriverOutputs& out) {
+std::optional<OutputCommandRunner::Ask> OutputCommandRunner::begin(const Seen& seen, Instant now, DriverOutputs& out) {
   Job& job = queue_.front();
   auto before = find_output(job.command, seen.outputs, seen.compositor);
   if (!before) {
@@ -130,17 +130,18 @@ std::optional<CommandRunner::Ask> CommandRunner::begin(const Seen& seen, Instant
   return SetPower{job.command.output, job.command.on};
 }
 
-std::optional<CommandRunner::Ask> CommandRunner::configure(const Seen& seen) {
+std::optional<OutputCommandRunner::Ask> OutputCommandRunner::configure(const Seen& seen) {
   return configure(seen, seen.can_test ? Purpose::kTest : Purpose::kApply);
 }
 
-std::optional<CommandRunner::Ask> CommandRunner::configure(const Seen& seen, Purpose purpose) {
+std::optional<OutputCommandRunner::Ask> OutputCommandRunner::configure(const Seen& seen, Purpose purpose) {
   step_ = purpose == Purpose::kTest ? Step::kTest : Step::kApply;
   sent_serial_ = seen.serial;
   return Configure{changes_for(queue_.front().command, seen.outputs, seen.heads), purpose};
 }
 
-std::optional<CommandRunner::Ask> CommandRunner::on_outcome(const Seen& seen, Instant now, DriverOutputs& out) {
+std::optional<OutputCommandRunner::Ask> OutputCommandRunner::on_outcome(const Seen& seen, Instant now,
+                                                                        DriverOutputs& out) {
   Job& job = queue_.front();
   const bool tested = step_ == Step::kTest;
   switch (*seen.outcome) {
@@ -169,14 +170,14 @@ std::optional<CommandRunner::Ask> CommandRunner::on_outcome(const Seen& seen, In
   return std::nullopt;
 }
 
-void CommandRunner::look(const Seen& seen) {
+void OutputCommandRunner::look(const Seen& seen) {
   Job& job = queue_.front();
   const KnownOutput* after = find_named(seen.outputs, job.command.output);
   job.after.reset();
   if (after != nullptr) job.after = *after;
 }
 
-void CommandRunner::read_back(const Seen& seen, Instant now, DriverOutputs& out) {
+void OutputCommandRunner::read_back(const Seen& seen, Instant now, DriverOutputs& out) {
   look(seen);
   const Job& job = queue_.front();
   if (job.after && shows(job.command, *job.after)) return finish(Status::kDone, {}, out);
@@ -186,14 +187,14 @@ void CommandRunner::read_back(const Seen& seen, Instant now, DriverOutputs& out)
   finish(Status::kFailed, fmt::format("{} accepted it and did not do it", seen.compositor), out);
 }
 
-void CommandRunner::on_no_power(DriverOutputs& out) {
+void OutputCommandRunner::on_no_power(DriverOutputs& out) {
   if (step_ != Step::kReadBack) return;
   finish(Status::kUnsupported,
          fmt::format("{} has no power management: its zwlr_output_power_v1 is refused", queue_.front().command.output),
          out);
 }
 
-void CommandRunner::tick(Instant now, DriverOutputs& out) {
+void OutputCommandRunner::tick(Instant now, DriverOutputs& out) {
   if (step_ != Step::kIdle && now >= queue_.front().deadline) {
     const bool sent = step_ == Step::kReadBack || step_ == Step::kApply;
     finish(Status::kDeadline,
@@ -212,27 +213,27 @@ void CommandRunner::tick(Instant now, DriverOutputs& out) {
   }
 }
 
-void CommandRunner::on_gone(DriverOutputs& out) {
+void OutputCommandRunner::on_gone(DriverOutputs& out) {
   for (const Job& job : queue_) say(job, Status::kGone, "the compositor ended under the command", out);
   queue_.clear();
   step_ = Step::kIdle;
   give_up_at_ = kNever;
 }
 
-Instant CommandRunner::next_deadline() const noexcept {
+Instant OutputCommandRunner::next_deadline() const noexcept {
   Instant next = give_up_at_;
   for (const Job& job : queue_) next = std::min(next, job.deadline);
   return next;
 }
 
-void CommandRunner::finish(Status status, std::string error, DriverOutputs& out) {
+void OutputCommandRunner::finish(Status status, std::string error, DriverOutputs& out) {
   say(queue_.front(), status, std::move(error), out);
   queue_.pop_front();
   step_ = Step::kIdle;
   give_up_at_ = kNever;
 }
 
-void CommandRunner::say(const Job& job, Status status, std::string error, DriverOutputs& out) {
+void OutputCommandRunner::say(const Job& job, Status status, std::string error, DriverOutputs& out) {
   driver_event::CommandFinished finished;
   finished.command_id = job.id;
   finished.status = status;
@@ -243,4 +244,4 @@ void CommandRunner::say(const Job& job, Status status, std::string error, Driver
   out.events.emplace_back(std::move(finished));
 }
 
-}  // namespace compositord::agent::wlr
+}  // namespace compositord::agent

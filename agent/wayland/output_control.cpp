@@ -1,4 +1,4 @@
-#include "agent/wlr/output_control.h"
+#include "agent/wayland/output_control.h"
 
 #include <algorithm>
 #include <utility>
@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-namespace compositord::agent::wlr {
+namespace compositord::agent {
 
 namespace {
 
@@ -27,7 +27,7 @@ void add_head(const msg::Output& head, msg::Output& output) {
 bool OutputControl::take_global(wl_registry* registry, std::uint32_t name, const msg::Protocol& global) {
   if (global.version == 0) return false;
   if (global.name == kManagerInterface && manager_ == nullptr) {
-    manager_ = std::make_unique<OutputManager>(registry, name, global.version);
+    manager_ = std::make_unique<wlr::OutputManager>(registry, name, global.version);
     return true;
   }
   if (kde::OutputManager::consists_of(global) && (manager_ == nullptr || kde_manager_ != nullptr)) {
@@ -39,7 +39,7 @@ bool OutputControl::take_global(wl_registry* registry, std::uint32_t name, const
     return kde_manager_->take_global(registry, name, global);
   }
   if (global.name == kPowerInterface && power_ == nullptr) {
-    power_ = std::make_unique<OutputPower>(registry, name);
+    power_ = std::make_unique<wlr::OutputPower>(registry, name);
     return true;
   }
   return false;
@@ -53,7 +53,7 @@ void OutputControl::lose_global(std::uint32_t name) {
   if (power_ != nullptr && power_->global_name() == name) power_.reset();
 }
 
-void OutputControl::watch_power(const std::vector<BoundOutput>& outputs) {
+void OutputControl::watch_power(const std::vector<wlr::BoundOutput>& outputs) {
   if (power_ != nullptr) power_->watch(outputs);
 }
 
@@ -95,7 +95,7 @@ void OutputControl::serve(const std::string& compositor, const std::vector<msg::
   // Each turn ends a command, goes one step on with it, or ends the loop.
   while (!runner_.is_idle()) {
     const std::size_t said = out.events.size();
-    CommandRunner::Seen seen;
+    OutputCommandRunner::Seen seen;
     seen.compositor = compositor;
     seen.outputs = complete(outputs);
     if (manager_ != nullptr) {
@@ -113,10 +113,10 @@ void OutputControl::serve(const std::string& compositor, const std::vector<msg::
   tick(now, out);
 }
 
-void OutputControl::send(const CommandRunner::Ask& ask, DriverOutputs& out) {
-  if (const auto* configure = std::get_if<CommandRunner::Configure>(&ask)) {
+void OutputControl::send(const OutputCommandRunner::Ask& ask, DriverOutputs& out) {
+  if (const auto* configure = std::get_if<OutputCommandRunner::Configure>(&ask)) {
     if (manager_ != nullptr) manager_->send(configure->changes, configure->purpose);
-  } else if (const auto* power = std::get_if<CommandRunner::SetPower>(&ask)) {
+  } else if (const auto* power = std::get_if<OutputCommandRunner::SetPower>(&ask)) {
     if (power_ == nullptr || !power_->set(power->output, power->on)) runner_.on_no_power(out);
   }
 }
@@ -133,4 +133,4 @@ bool OutputControl::take_changed() noexcept {
   return manager || power;
 }
 
-}  // namespace compositord::agent::wlr
+}  // namespace compositord::agent
