@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "agent/driver.h"
@@ -89,9 +90,15 @@ class EveryCompositor : public ::testing::TestWithParam<Kind> {
     if (GetParam().name == "sway") return CompositorProcess::sway(dir_);
     if (GetParam().name == "phoc") return CompositorProcess::phoc(dir_);
     if (GetParam().name == "cage") return CompositorProcess::cage(dir_);
+    if (GetParam().name == "mutter") {
+      bus_.emplace(CompositorProcess::session_bus(dir_)).start();
+      EXPECT_TRUE(bus_->wait_until_listening("bus"));
+      return CompositorProcess::mutter(dir_);
+    }
     return CompositorProcess::weston(dir_);
   }
   RuntimeDir dir_;
+  std::optional<CompositorProcess> bus_;
 };
 
 INSTANTIATE_TEST_SUITE_P(Drivers, EveryCompositor,
@@ -130,7 +137,16 @@ INSTANTIATE_TEST_SUITE_P(Drivers, EveryCompositor,
                                                 "HEADLESS-1",
                                                 "wayland-0",
                                                 {std::nullopt, SIGABRT},
-                                                "killed by signal 6 (SIGABRT), as cage ends when it is asked to"}),
+                                                "killed by signal 6 (SIGABRT), as cage ends when it is asked to"},
+                                           Kind{"mutter",
+                                                "43.8",
+                                                "executable",
+                                                "wayland",
+                                                "gtk_shell1",
+                                                "Meta-0",
+                                                "wayland-0",
+                                                {0, std::nullopt},
+                                                "exited with code 0"}),
                          [](const auto& kind) { return kind.param.name; });
 
 TEST_P(EveryCompositor, IsDescribedOnceItAnswers) {

@@ -115,6 +115,13 @@ CompositorProcess CompositorProcess::kwin(const RuntimeDir& dir, int outputs) {
           User::kOurs};
 }
 
+CompositorProcess CompositorProcess::mutter(const RuntimeDir& dir) {
+  return {dir,
+          {"/usr/bin/mutter", "--headless", "--wayland", "--no-x11", "--virtual-monitor", "1280x720@60"},
+          {"DBUS_SESSION_BUS_ADDRESS=unix:path=" + dir.path() + "/bus"},
+          User::kOurs};
+}
+
 CompositorProcess CompositorProcess::session_bus(const RuntimeDir& dir) {
   return {dir,
           {"/usr/bin/dbus-daemon", "--session", "--nofork", "--address=unix:path=" + dir.path() + "/bus"},
