@@ -70,7 +70,7 @@ class SupervisionTest(unittest.TestCase):
                     print(f"--- {program.name}:\n{log.read()[-6000:]}", file=sys.stderr)
 
     def environment(self):
-        return {"PATH": os.environ["PATH"], "HOME": self.runtime_dir, "XDG_RUNTIME_DIR": self.runtime_dir,
+        return {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "XDG_RUNTIME_DIR": self.runtime_dir,
                 "WLR_BACKENDS": "headless", "WLR_LIBINPUT_NO_DEVICES": "1", "WLR_RENDERER": "pixman"}
 
     def run_agent(self, command, *options):

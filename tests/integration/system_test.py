@@ -50,7 +50,7 @@ class SystemTest(unittest.TestCase):
             os.chown(self.fleet.runtime_dir, user.pw_uid, user.pw_gid)
 
     def start_weston(self):
-        environment = {"PATH": os.environ["PATH"], "HOME": self.fleet.runtime_dir,
+        environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent",
                        "XDG_RUNTIME_DIR": self.fleet.runtime_dir}
         return self.fleet.start("weston", [
             "weston", "--backend=headless-backend.so", "--use-pixman", "--width=1280", "--height=720", "--idle-time=0",

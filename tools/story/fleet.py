@@ -123,8 +123,9 @@ class Fleet:
             self.display = "wayland-1"  # sway's first choice in an empty folder
             with open(os.path.join(self.dir, "sway.config"), "w", encoding="utf-8") as config:
                 config.write("xwayland disable\n")
+        # No home: a helper of sway makes its cache there, late, and would leave it in a folder that was just removed.
         environment = {
-            "PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": self.runtime_dir,
+            "PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": "/nonexistent",
             "XDG_RUNTIME_DIR": self.runtime_dir, "WLR_BACKENDS": "headless", "WLR_HEADLESS_OUTPUTS": "2",
             "WLR_LIBINPUT_NO_DEVICES": "1", "WLR_RENDERER": "pixman"}
         return self.start("sway", ["sway", "-c", os.path.join(self.dir, "sway.config")], environment, user)

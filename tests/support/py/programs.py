@@ -157,7 +157,7 @@ class Sway(Program):
             for path in (runtime_dir, config):
                 os.chown(path, self.UID, self.UID)
             launcher = ["/usr/bin/setpriv", f"--reuid={self.UID}", f"--regid={self.UID}", "--clear-groups"]
-        environment = {"PATH": "/usr/bin:/bin", "HOME": runtime_dir, "XDG_RUNTIME_DIR": runtime_dir,
+        environment = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "XDG_RUNTIME_DIR": runtime_dir,
                        "WLR_BACKENDS": "headless", "WLR_LIBINPUT_NO_DEVICES": "1", "WLR_RENDERER": "pixman"}
         super().__init__([*launcher, "/usr/bin/sway", "-c", config], env=environment, cwd=runtime_dir)
 
