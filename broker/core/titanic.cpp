@@ -16,7 +16,7 @@ void request(const Client& client, wire::Frames&& body, const BrokerConfig& conf
     return send_body(client, true, {"400"}, counters, out);
   }
   JobRequest wanted;
-  wanted.service = std::move(body.front());
+  wanted.service = body.front().str();
   wanted.plain = true;
   body.erase(body.begin());
   wanted.body = std::move(body);

@@ -1,6 +1,7 @@
 #pragma once
 // The agent's loop reduced to what a test of drivers needs: a DisplayWatch, the driver it makes, and everything they say.
 
+#include <algorithm>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -24,10 +25,9 @@ class DriverLoop {
 
   template <class Event>
   const Event* last() const {
-    for (auto it = out.events.rbegin(); it != out.events.rend(); ++it) {
-      if (const Event* event = std::get_if<Event>(&*it)) return event;
-    }
-    return nullptr;
+    const auto found = std::find_if(out.events.rbegin(), out.events.rend(),
+                                    [](const auto& event) { return std::holds_alternative<Event>(event); });
+    return found == out.events.rend() ? nullptr : std::get_if<Event>(&*found);
   }
   template <class Event>
   std::size_t count() const {
