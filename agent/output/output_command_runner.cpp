@@ -80,18 +80,7 @@ std::vector<HeadChange> changes_for(const OutputCommand& command, const std::vec
 
 void OutputCommandRunner::execute(std::uint64_t command_id, const std::string& method, const msg::Value& params,
                                   Instant now, Instant deadline, DriverOutputs& out) {
-  Job job;
-  job.id = command_id;
-  job.deadline = deadline;
-  auto command = parse_output_command(method, params);
-  if (!command) return say(job, command.error().status, command.error().text, out);
-  job.command = std::move(*command);
-  if (now >= deadline) return say(job, Status::kDeadline, "the deadline had passed; nothing was changed", out);
-  if (queue_.size() >= kQueuedMax) {
-    return say(job, Status::kLimit, fmt::format("{} commands are waiting for this compositor already", kQueuedMax),
-               out);
-  }
-  queue_.push_back(std::move(job));
+  queue_.add(command_id, parse_output_command(method, params), now, deadline, out);
 }
 
 std::optional<OutputCommandRunner::Ask> OutputCommandRunner::step(const Seen& seen, Instant now, DriverOutputs& out) {
@@ -107,7 +96,7 @@ std::optional<OutputCommandRunner::Ask> OutputCommandRunner::step(const Seen& se
 }
 
 std::optional<OutputCommandRunner::Ask> OutputCommandRunner::begin(const Seen& seen, Instant now, DriverOutputs& out) {
-  Job& job = queue_.front();
+  OutputCommandQueue::Entry& job = queue_.front();
   auto before = find_output(job.command, seen.outputs, seen.compositor);
   if (!before) {
     finish(before.error().status, before.error().text, out);
@@ -142,11 +131,10 @@ std::optional<OutputCommandRunner::Ask> OutputCommandRunner::configure(const See
 
 std::optional<OutputCommandRunner::Ask> OutputCommandRunner::on_outcome(const Seen& seen, Instant now,
                                                                         DriverOutputs& out) {
-  Job& job = queue_.front();
   const bool tested = step_ == Step::kTest;
   switch (*seen.outcome) {
     case Outcome::kSucceeded:
-      job.tested = tested;
+      tested_ = tested;
       if (tested) return configure(seen, Purpose::kApply);
       step_ = Step::kReadBack;
       give_up_at_ = now + kReadBackTime;
@@ -154,11 +142,11 @@ std::optional<OutputCommandRunner::Ask> OutputCommandRunner::on_outcome(const Se
       return std::nullopt;
     case Outcome::kFailed:
       look(seen);
-      finish(Status::kFailed, refusal(seen.compositor, tested, job.tested), out);
+      finish(Status::kFailed, refusal(seen.compositor, tested, tested_), out);
       return std::nullopt;
     case Outcome::kCancelled: break;
   }
-  if (++job.tries < kTriesMax) {
+  if (++tries_ < kTriesMax) {
     step_ = Step::kCancelled;
     return step(seen, now, out);
   }
@@ -171,7 +159,7 @@ std::optional<OutputCommandRunner::Ask> OutputCommandRunner::on_outcome(const Se
 }
 
 void OutputCommandRunner::look(const Seen& seen) {
-  Job& job = queue_.front();
+  OutputCommandQueue::Entry& job = queue_.front();
   const KnownOutput* after = find_named(seen.outputs, job.command.output);
   job.after.reset();
   if (after != nullptr) job.after = *after;
@@ -179,7 +167,7 @@ void OutputCommandRunner::look(const Seen& seen) {
 
 void OutputCommandRunner::read_back(const Seen& seen, Instant now, DriverOutputs& out) {
   look(seen);
-  const Job& job = queue_.front();
+  const OutputCommandQueue::Entry& job = queue_.front();
   if (job.after && shows(job.command, *job.after)) return finish(Status::kDone, {}, out);
   if (now < give_up_at_) return;
   if (!job.after)
@@ -195,53 +183,28 @@ void OutputCommandRunner::on_no_power(DriverOutputs& out) {
 }
 
 void OutputCommandRunner::tick(Instant now, DriverOutputs& out) {
-  if (step_ != Step::kIdle && now >= queue_.front().deadline) {
+  if (step_ != Step::kIdle && queue_.front_is_late(now)) {
     const bool sent = step_ == Step::kReadBack || step_ == Step::kApply;
     finish(Status::kDeadline,
            sent ? "the compositor did not show the change in time; its outcome is unknown"
                 : "the compositor did not answer in time; nothing was changed",
            out);
   }
-  for (auto job = queue_.begin(); job != queue_.end();) {
-    const bool at_work = step_ != Step::kIdle && job == queue_.begin();
-    if (at_work || now < job->deadline) {
-      ++job;
-      continue;
-    }
-    say(*job, Status::kDeadline, "the deadline passed before the command's turn; nothing was changed", out);
-    job = queue_.erase(job);
-  }
+  queue_.end_waiting(step_ != Step::kIdle, now, out);
 }
 
 void OutputCommandRunner::on_gone(DriverOutputs& out) {
-  for (const Job& job : queue_) say(job, Status::kGone, "the compositor ended under the command", out);
-  queue_.clear();
+  queue_.end_all("the compositor", out);
   step_ = Step::kIdle;
   give_up_at_ = kNever;
-}
-
-Instant OutputCommandRunner::next_deadline() const noexcept {
-  Instant next = give_up_at_;
-  for (const Job& job : queue_) next = std::min(next, job.deadline);
-  return next;
 }
 
 void OutputCommandRunner::finish(Status status, std::string error, DriverOutputs& out) {
-  say(queue_.front(), status, std::move(error), out);
-  queue_.pop_front();
+  queue_.finish(status, std::move(error), out);
   step_ = Step::kIdle;
+  tries_ = 0;
+  tested_ = false;
   give_up_at_ = kNever;
-}
-
-void OutputCommandRunner::say(const Job& job, Status status, std::string error, DriverOutputs& out) {
-  driver_event::CommandFinished finished;
-  finished.command_id = job.id;
-  finished.status = status;
-  finished.error = std::move(error);
-  finished.result = msg::Value::map();
-  if (job.before) finished.result.set("before", output_fields(job.command, *job.before));
-  if (job.after) finished.result.set("after", output_fields(job.command, *job.after));
-  out.events.emplace_back(std::move(finished));
 }
 
 }  // namespace compositord::agent

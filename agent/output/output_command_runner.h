@@ -7,16 +7,16 @@
 //   kTest, kApply -> kCancelled -> kTest                    it was made for outputs that have changed: again, kTriesMax times
 //   kIdle -> kReadBack                                      output.power, which is never answered
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "agent/driver.h"
-#include "agent/output/output_command.h"
+#include "agent/output/output_command_queue.h"
 #include "agent/output/output_manager.h"
 #include "common/base/instant.h"
 
@@ -24,7 +24,6 @@ namespace compositord::agent {
 
 class OutputCommandRunner {
  public:
-  static constexpr std::size_t kQueuedMax = 16;
   // An output changes within a frame or two; what isn't there after this long does not come.
   static constexpr Duration kReadBackTime = std::chrono::milliseconds(500);
   // Each cancelled configuration means that somebody else changed the outputs. Ten in a row is a quarrel, not a chance.
@@ -60,22 +59,13 @@ class OutputCommandRunner {
   void tick(Instant now, DriverOutputs& out);
   // The compositor is gone: everything ends with kGone.
   void on_gone(DriverOutputs& out);
-  Instant next_deadline() const noexcept;
+  Instant next_deadline() const noexcept { return std::min(give_up_at_, queue_.next_deadline()); }
   bool is_idle() const noexcept { return queue_.empty(); }
   // Whether an outcome is waited for.
   bool is_configuring() const noexcept { return step_ == Step::kTest || step_ == Step::kApply; }
 
  private:
   enum class Step { kIdle, kTest, kApply, kCancelled, kReadBack };
-  struct Job {
-    std::uint64_t id = 0;
-    OutputCommand command;
-    Instant deadline;
-    std::optional<KnownOutput> before;
-    std::optional<KnownOutput> after;
-    int tries = 0;
-    bool tested = false;
-  };
 
   std::optional<Ask> begin(const Seen& seen, Instant now, DriverOutputs& out);
   std::optional<Ask> configure(const Seen& seen);  // tests it first, where that is possible
@@ -84,11 +74,12 @@ class OutputCommandRunner {
   void read_back(const Seen& seen, Instant now, DriverOutputs& out);
   void look(const Seen& seen);
   void finish(Status status, std::string error, DriverOutputs& out);
-  static void say(const Job& job, Status status, std::string error, DriverOutputs& out);
 
-  std::deque<Job> queue_;  // the front one is at work unless kIdle
+  OutputCommandQueue queue_;  // the front one is at work unless kIdle
   Step step_ = Step::kIdle;
   std::uint32_t sent_serial_ = 0;
+  int tries_ = 0;        // of the one at work
+  bool tested_ = false;  // it was tried with success
   Instant give_up_at_ = kNever;
 };
 

@@ -27,17 +27,7 @@ std::optional<OutputCommand> opposite_of(OutputCommand command) {
 
 void CommandRunner::execute(std::uint64_t command_id, const std::string& method, const msg::Value& params, Instant now,
                             Instant deadline, DriverOutputs& out) {
-  Job job;
-  job.id = command_id;
-  job.deadline = deadline;
-  auto command = parse_output_command(method, params);
-  if (!command) return say(job, command.error().status, command.error().text, out);
-  if (now >= deadline) return say(job, Status::kDeadline, "the deadline had passed; nothing was changed", out);
-  if (queue_.size() >= kQueuedMax) {
-    return say(job, Status::kLimit, fmt::format("{} commands are waiting for this sway already", kQueuedMax), out);
-  }
-  job.command = std::move(*command);
-  queue_.push_back(std::move(job));
+  queue_.add(command_id, parse_output_command(method, params), now, deadline, out);
 }
 
 std::optional<CommandRunner::Ask> CommandRunner::next_ask(Instant now) {
@@ -73,56 +63,42 @@ void CommandRunner::on_before(const std::string& payload, Instant, DriverOutputs
 void CommandRunner::on_changed(const std::string& payload, Instant now, DriverOutputs& out) {
   auto errors = parse_command_errors(payload);
   if (!errors) return finish(Status::kFailed, errors.error().text, out);
-  queue_.front().refusal = std::move(*errors);
+  refusal_ = std::move(*errors);
   step_ = Step::kReadBack;
   ask_at_ = now;
   give_up_at_ = now + kReadBackTime;
 }
 
 void CommandRunner::on_read_back(const std::string& payload, Instant now, DriverOutputs& out) {
-  Job& job = queue_.front();
+  OutputCommandQueue::Entry& job = queue_.front();
   const auto outputs = parse_outputs(payload);
   if (!outputs) return finish(Status::kFailed, outputs.error().text, out);
   job.after.reset();
   for (const KnownOutput& output : *outputs) {
     if (output.output.name == job.command.output) job.after = output;
   }
-  if (job.refusal.empty() && job.after && shows(job.command, *job.after)) return finish(Status::kDone, {}, out);
-  if (!job.refusal.empty() || now >= give_up_at_) return fail_read_back(out);
+  if (refusal_.empty() && job.after && shows(job.command, *job.after)) return finish(Status::kDone, {}, out);
+  if (!refusal_.empty() || now >= give_up_at_) return fail_read_back(out);
   ask_at_ = now + kReadBackInterval;
 }
 
 void CommandRunner::fail_read_back(DriverOutputs& out) {
-  const Job& job = queue_.front();
-  if (!job.refusal.empty()) return finish(Status::kFailed, "sway refused: " + job.refusal, out);
+  const OutputCommandQueue::Entry& job = queue_.front();
+  if (!refusal_.empty()) return finish(Status::kFailed, "sway refused: " + refusal_, out);
   if (!job.after) return finish(Status::kFailed, "sway said success, and the output is gone", out);
   if (!opposite_of(job.command)) return finish(Status::kFailed, kNotDone, out);
   step_ = Step::kTakeBack;
 }
 
 void CommandRunner::tick(Instant now, DriverOutputs& out) {
-  if (step_ != Step::kIdle && now >= queue_.front().deadline) {
+  if (step_ != Step::kIdle && queue_.front_is_late(now)) {
     const bool sent = step_ == Step::kReadBack || step_ == Step::kTakeBack || (step_ == Step::kChange && asked_);
     finish(Status::kDeadline,
            sent ? "sway did not show the change in time; its outcome is unknown"
                 : "sway did not answer in time; nothing was changed",
            out);
   }
-  for (auto job = queue_.begin(); job != queue_.end();) {
-    const bool at_work = step_ != Step::kIdle && job == queue_.begin();
-    if (at_work || now < job->deadline) {
-      ++job;
-      continue;
-    }
-    say(*job, Status::kDeadline, "the deadline passed before the command's turn; nothing was changed", out);
-    job = queue_.erase(job);
-  }
-}
-
-Instant CommandRunner::next_deadline() const noexcept {
-  Instant next = kNever;
-  for (const Job& job : queue_) next = std::min(next, job.deadline);
-  return next;
+  queue_.end_waiting(step_ != Step::kIdle, now, out);
 }
 
 Instant CommandRunner::next_ask_at() const noexcept {
@@ -139,27 +115,15 @@ void CommandRunner::on_connection_lost(DriverOutputs& out) {
 }
 
 void CommandRunner::on_gone(DriverOutputs& out) {
-  for (const Job& job : queue_) say(job, Status::kGone, "the compositor ended under the command", out);
-  queue_.clear();
+  queue_.end_all("the compositor", out);
   step_ = Step::kIdle;
 }
 
 void CommandRunner::finish(Status status, std::string error, DriverOutputs& out) {
-  say(queue_.front(), status, std::move(error), out);
-  queue_.pop_front();
+  queue_.finish(status, std::move(error), out);
   step_ = Step::kIdle;
+  refusal_.clear();
   give_up_at_ = kNever;
-}
-
-void CommandRunner::say(const Job& job, Status status, std::string error, DriverOutputs& out) {
-  driver_event::CommandFinished finished;
-  finished.command_id = job.id;
-  finished.status = status;
-  finished.error = std::move(error);
-  finished.result = msg::Value::map();
-  if (job.before) finished.result.set("before", output_fields(job.command, *job.before));
-  if (job.after) finished.result.set("after", output_fields(job.command, *job.after));
-  out.events.emplace_back(std::move(finished));
 }
 
 }  // namespace compositord::agent::sway

@@ -8,13 +8,12 @@
 
 #include <chrono>
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "agent/driver.h"
-#include "agent/output/output_command.h"
+#include "agent/output/output_command_queue.h"
 #include "agent/sway/ipc_codec.h"
 #include "common/base/instant.h"
 
@@ -22,7 +21,6 @@ namespace compositord::agent::sway {
 
 class CommandRunner {
  public:
-  static constexpr std::size_t kQueuedMax = 16;
   // An output changes within a frame or two; what isn't there after this long does not come.
   static constexpr Duration kReadBackTime = std::chrono::milliseconds(500);
   static constexpr Duration kReadBackInterval = std::chrono::milliseconds(20);
@@ -44,29 +42,21 @@ class CommandRunner {
   void on_gone(DriverOutputs& out);
   // Ends what is over its deadline.
   void tick(Instant now, DriverOutputs& out);
-  Instant next_deadline() const noexcept;
+  Instant next_deadline() const noexcept { return queue_.next_deadline(); }
   // When next_ask() has something; the past for "now", kNever while a reply is owed or nothing is to do.
   Instant next_ask_at() const noexcept;
 
  private:
   enum class Step { kIdle, kReadBefore, kChange, kReadBack, kTakeBack };
-  struct Job {
-    std::uint64_t id = 0;
-    OutputCommand command;
-    Instant deadline;
-    std::optional<KnownOutput> before;
-    std::optional<KnownOutput> after;
-    std::string refusal;  // sway's own words when it did not say success
-  };
 
   void on_before(const std::string& payload, Instant now, DriverOutputs& out);
   void on_changed(const std::string& payload, Instant now, DriverOutputs& out);
   void on_read_back(const std::string& payload, Instant now, DriverOutputs& out);
   void finish(Status status, std::string error, DriverOutputs& out);
   void fail_read_back(DriverOutputs& out);
-  static void say(const Job& job, Status status, std::string error, DriverOutputs& out);
 
-  std::deque<Job> queue_;  // the front one is at work unless kIdle
+  OutputCommandQueue queue_;  // the front one is at work unless kIdle
+  std::string refusal_;       // sway's own words to the one at work, when it did not say success
   Step step_ = Step::kIdle;
   bool asked_ = false;  // a reply is owed, perhaps to a command that has ended; nothing is asked before it came
   Instant ask_at_;      // the next read-back

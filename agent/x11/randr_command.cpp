@@ -240,14 +240,4 @@ bool shows(const OutputCommand& command, const ScreenOutput& output) {
   return false;
 }
 
-msg::Value output_fields(const ScreenOutput& output) {
-  msg::Output fields = output.output;
-  fields.modes.clear();
-  msg::Value value = msg::to_value(fields);
-  if (msg::Value::Map* map = value.if_map()) {
-    std::erase_if(*map, [](const auto& entry) { return entry.first == "modes"; });
-  }
-  return value;
-}
-
 }  // namespace compositord::agent::x11

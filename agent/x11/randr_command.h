@@ -54,7 +54,5 @@ Result<const ScreenOutput*> find_output(const OutputCommand& command, const Scre
 Result<RandrChange> plan_change(const OutputCommand& command, const ScreenOutputs& screen,
                                 const std::optional<OutputPlace>& place);
 bool shows(const OutputCommand& command, const ScreenOutput& output);
-// The output's fields as the manifest has them, without its list of modes.
-msg::Value output_fields(const ScreenOutput& output);
 
 }  // namespace compositord::agent::x11

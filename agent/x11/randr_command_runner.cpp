@@ -14,21 +14,15 @@ std::uint32_t mm_of(std::uint32_t px) { return std::max(1U, px * 254 / 960); }
 
 constexpr std::string_view kStatusNames[] = {"success", "invalid configuration time", "invalid time", "failed"};
 
+KnownOutput known(const ScreenOutput& output) {
+  return KnownOutput{output.output, output.output.current_mode.has_value(), true};
+}
+
 }  // namespace
 
 void RandrCommandRunner::execute(std::uint64_t command_id, const std::string& method, const msg::Value& params,
                                  Instant now, Instant deadline, DriverOutputs& out) {
-  Job job;
-  job.id = command_id;
-  job.deadline = deadline;
-  auto command = parse_randr_command(method, params);
-  if (!command) return say(job, command.error().status, command.error().text, out);
-  if (now >= deadline) return say(job, Status::kDeadline, "the deadline had passed; nothing was changed", out);
-  if (queue_.size() >= kQueuedMax) {
-    return say(job, Status::kLimit, fmt::format("{} commands are waiting for this X server already", kQueuedMax), out);
-  }
-  job.command = std::move(*command);
-  queue_.push_back(std::move(job));
+  queue_.add(command_id, parse_randr_command(method, params), now, deadline, out);
 }
 
 void RandrCommandRunner::service(Instant now, DriverOutputs& out) {
@@ -60,7 +54,7 @@ void RandrCommandRunner::take_answer(DriverOutputs& out) {
   switch (std::exchange(answer_, Answer::kNone)) {
     case Answer::kNone: return;
     case Answer::kNothingRead: return finish(Status::kFailed, "the X server does not tell its outputs", out);
-    case Answer::kRefused: return finish(Status::kFailed, "the X server refused: " + queue_.front().refusal, out);
+    case Answer::kRefused: return finish(Status::kFailed, "the X server refused: " + refusal_, out);
     case Answer::kModeMade: return read(Step::kReadBefore);
     case Answer::kChanged: return read(Step::kReadBack);
     case Answer::kRead:
@@ -70,21 +64,21 @@ void RandrCommandRunner::take_answer(DriverOutputs& out) {
 }
 
 void RandrCommandRunner::on_before(const ScreenOutputs& screen, DriverOutputs& out) {
-  Job& job = queue_.front();
+  OutputCommandQueue::Entry& job = queue_.front();
   const auto output = find_output(job.command, screen);
   if (!output) return finish(output.error().status, output.error().text, out);
-  if (!job.before) job.before = **output;
+  if (!job.before) job.before = known(**output);
   if (shows(job.command, **output)) {  // there is nothing to change
-    job.after = **output;
+    job.after = known(**output);
     return finish(Status::kDone, {}, out);
   }
-  const auto known = places_.find(job.command.output);
-  const auto place = known == places_.end() ? std::nullopt : std::optional<OutputPlace>(known->second);
+  const auto remembered = places_.find(job.command.output);
+  const auto place = remembered == places_.end() ? std::nullopt : std::optional<OutputPlace>(remembered->second);
   const auto planned = plan_change(job.command, screen, place);
   if (!planned) return finish(planned.error().status, planned.error().text, out);
   if (planned->new_mode) {
-    if (job.has_made_mode) return finish(Status::kFailed, "the X server took the mode and does not show it", out);
-    job.has_made_mode = true;
+    if (has_made_mode_) return finish(Status::kFailed, "the X server took the mode and does not show it", out);
+    has_made_mode_ = true;
     return make_mode(*planned->new_mode);
   }
   if (job.command.method == OutputMethod::kDisable) remember_place(**output);
@@ -100,7 +94,7 @@ void RandrCommandRunner::make_mode(const RandrChange::NewMode& mode) {
   connection_.expect(cookie, [this, output = mode.output](const void* reply) {
     const auto* made = static_cast<const xcb_randr_create_mode_reply_t*>(reply);
     if (made != nullptr) return add_mode(output, made->mode);
-    if (!is_late_) queue_.front().refusal = "it makes no such mode";
+    if (!is_late_) refusal_ = "it makes no such mode";
     answered(Answer::kRefused);
   });
 }
@@ -126,7 +120,7 @@ void RandrCommandRunner::change(const RandrChange& change, xcb_timestamp_t confi
     if (is_done) set_screen_size(change.width_px_after, change.height_px_after);
     if (!is_done && !is_late_) {
       const std::size_t status = config == nullptr ? 4 : config->status;
-      queue_.front().refusal = std::string(status < std::size(kStatusNames) ? kStatusNames[status] : "an X error");
+      refusal_ = std::string(status < std::size(kStatusNames) ? kStatusNames[status] : "an X error");
     }
     answered(Answer::kChanged);
   });
@@ -152,62 +146,38 @@ void RandrCommandRunner::remember_place(const ScreenOutput& output) {
 }
 
 void RandrCommandRunner::on_read_back(const ScreenOutputs& screen, DriverOutputs& out) {
-  Job& job = queue_.front();
-  if (const ScreenOutput* output = screen.find(job.command.output)) job.after = *output;
-  if (!job.refusal.empty()) return finish(Status::kFailed, "the X server refused: " + job.refusal, out);
-  if (!job.after) return finish(Status::kFailed, "the X server said success, and the output is gone", out);
-  if (shows(job.command, *job.after)) return finish(Status::kDone, {}, out);
+  OutputCommandQueue::Entry& job = queue_.front();
+  const ScreenOutput* output = screen.find(job.command.output);
+  if (output != nullptr) job.after = known(*output);
+  if (!refusal_.empty()) return finish(Status::kFailed, "the X server refused: " + refusal_, out);
+  if (output == nullptr) return finish(Status::kFailed, "the X server said success, and the output is gone", out);
+  if (shows(job.command, *output)) return finish(Status::kDone, {}, out);
   finish(Status::kFailed, "the X server said success and did not do it", out);
 }
 
 void RandrCommandRunner::end_late(Instant now, DriverOutputs& out) {
-  if (step_ != Step::kIdle && now >= queue_.front().deadline) {
+  if (step_ != Step::kIdle && queue_.front_is_late(now)) {
     const bool sent = step_ == Step::kChange || step_ == Step::kReadBack;
     finish(Status::kDeadline,
            sent ? "the X server did not show the change in time; its outcome is unknown"
                 : "the X server did not answer in time; nothing was changed",
            out);
   }
-  for (auto job = queue_.begin(); job != queue_.end();) {
-    const bool at_work = step_ != Step::kIdle && job == queue_.begin();
-    if (at_work || now < job->deadline) {
-      ++job;
-      continue;
-    }
-    say(*job, Status::kDeadline, "the deadline passed before the command's turn; nothing was changed", out);
-    job = queue_.erase(job);
-  }
-}
-
-Instant RandrCommandRunner::next_deadline() const noexcept {
-  Instant next = kNever;
-  for (const Job& job : queue_) next = std::min(next, job.deadline);
-  return next;
+  queue_.end_waiting(step_ != Step::kIdle, now, out);
 }
 
 void RandrCommandRunner::on_gone(DriverOutputs& out) {
-  for (const Job& job : queue_) say(job, Status::kGone, "the display ended under the command", out);
-  queue_.clear();
+  queue_.end_all("the display", out);
   step_ = Step::kIdle;
 }
 
 void RandrCommandRunner::finish(Status status, std::string error, DriverOutputs& out) {
-  say(queue_.front(), status, std::move(error), out);
-  queue_.pop_front();
+  queue_.finish(status, std::move(error), out);
   step_ = Step::kIdle;
+  has_made_mode_ = false;
+  refusal_.clear();
   is_late_ = awaits_;
   answer_ = Answer::kNone;
-}
-
-void RandrCommandRunner::say(const Job& job, Status status, std::string error, DriverOutputs& out) {
-  driver_event::CommandFinished finished;
-  finished.command_id = job.id;
-  finished.status = status;
-  finished.error = std::move(error);
-  finished.result = msg::Value::map();
-  if (job.before) finished.result.set("before", output_fields(*job.before));
-  if (job.after) finished.result.set("after", output_fields(*job.after));
-  out.events.emplace_back(std::move(finished));
 }
 
 }  // namespace compositord::agent::x11

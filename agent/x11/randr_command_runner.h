@@ -5,12 +5,12 @@
 //              ^-- kMakeMode <-|   (where the output lacks the mode)
 
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <optional>
 #include <string>
 
 #include "agent/driver.h"
+#include "agent/output/output_command_queue.h"
 #include "agent/x11/randr_command.h"
 #include "agent/x11/screen_outputs.h"
 #include "agent/x11/x_connection.h"
@@ -20,7 +20,6 @@ namespace compositord::agent::x11 {
 
 class RandrCommandRunner {
  public:
-  static constexpr std::size_t kQueuedMax = 16;
   static constexpr std::size_t kPlacesMax = 64;
 
   RandrCommandRunner(XConnection& connection, const xcb_atom_t& edid) : connection_(connection), edid_(edid) {}
@@ -32,19 +31,10 @@ class RandrCommandRunner {
   void service(Instant now, DriverOutputs& out);
   // The display is gone: everything ends with kGone.
   void on_gone(DriverOutputs& out);
-  Instant next_deadline() const noexcept;
+  Instant next_deadline() const noexcept { return queue_.next_deadline(); }
 
  private:
   enum class Step { kIdle, kReadBefore, kMakeMode, kChange, kReadBack };
-  struct Job {
-    std::uint64_t id = 0;
-    OutputCommand command;
-    Instant deadline;
-    std::optional<ScreenOutput> before;
-    std::optional<ScreenOutput> after;
-    bool has_made_mode = false;
-    std::string refusal;  // what the server said to the change, when it did not say success
-  };
 
   // What an answer to one of our questions was.
   enum class Answer { kNone, kRead, kNothingRead, kModeMade, kChanged, kRefused };
@@ -62,11 +52,12 @@ class RandrCommandRunner {
   void remember_place(const ScreenOutput& output);
   void end_late(Instant now, DriverOutputs& out);
   void finish(Status status, std::string error, DriverOutputs& out);
-  static void say(const Job& job, Status status, std::string error, DriverOutputs& out);
 
   XConnection& connection_;
   const xcb_atom_t& edid_;
-  std::deque<Job> queue_;  // the front one is at work unless kIdle
+  OutputCommandQueue queue_;    // the front one is at work unless kIdle
+  bool has_made_mode_ = false;  // for the one at work
+  std::string refusal_;         // what the server said to its change, when it did not say success
   Step step_ = Step::kIdle;
   bool awaits_ = false;   // an answer is owed; nothing is asked before it came
   bool is_late_ = false;  // … to a command that has ended

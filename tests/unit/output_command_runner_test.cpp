@@ -237,13 +237,13 @@ TEST_F(OutputCommands, SaysWhatItKnowsAtTheDeadline) {
 }
 
 TEST_F(OutputCommands, TakesNoMoreThanItsQueueHolds) {
-  for (std::size_t i = 0; i < OutputCommandRunner::kQueuedMax; ++i) set_mode();
+  for (std::size_t i = 0; i < OutputCommandQueue::kQueuedMax; ++i) set_mode();
   EXPECT_TRUE(out_.events.empty());
   set_mode();
   EXPECT_EQ(ended().status, Status::kLimit);
   out_.events.clear();
   runner_.on_gone(out_);
-  EXPECT_EQ(out_.events.size(), OutputCommandRunner::kQueuedMax);
+  EXPECT_EQ(out_.events.size(), OutputCommandQueue::kQueuedMax);
   EXPECT_TRUE(runner_.is_idle());
 }
 

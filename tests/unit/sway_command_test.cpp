@@ -283,7 +283,7 @@ TEST_F(Runner, RunsOneCommandAtATimeInOrder) {
 }
 
 TEST_F(Runner, RefusesTheSeventeenthCommand) {
-  for (std::uint64_t id = 1; id <= CommandRunner::kQueuedMax; ++id) execute(id);
+  for (std::uint64_t id = 1; id <= OutputCommandQueue::kQueuedMax; ++id) execute(id);
   ASSERT_TRUE(out_.events.empty());
   execute(99);
   ASSERT_NE(finished(), nullptr);

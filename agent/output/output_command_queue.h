@@ -1,0 +1,49 @@
+#pragma once
+// The commands that wait for one compositor, in their order. Each ends with exactly one CommandFinished, by its deadline. One is
+// at work at a time, the front one; what it takes to carry it out is its runner's own.
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+
+#include "agent/driver.h"
+#include "agent/output/output_command.h"
+#include "common/base/instant.h"
+
+namespace compositord::agent {
+
+class OutputCommandQueue {
+ public:
+  static constexpr std::size_t kQueuedMax = 16;
+
+  struct Entry {
+    std::uint64_t id = 0;
+    OutputCommand command;
+    Instant deadline;
+    // The output as it was read before and after the change, for the result.
+    std::optional<KnownOutput> before;
+    std::optional<KnownOutput> after;
+  };
+
+  // Queues it, or ends it at once: with the error of `command`, kDeadline, or kLimit when the queue is full.
+  void add(std::uint64_t command_id, Result<OutputCommand> command, Instant now, Instant deadline, DriverOutputs& out);
+  bool empty() const noexcept { return entries_.empty(); }
+  Entry& front() { return entries_.front(); }
+  const Entry& front() const { return entries_.front(); }
+  // Ends the front one, and takes it out.
+  void finish(Status status, std::string error, DriverOutputs& out);
+  bool front_is_late(Instant now) const { return !entries_.empty() && now >= entries_.front().deadline; }
+  // Ends those whose deadline has passed before it was their turn. `front_is_at_work`: the front one has had its turn.
+  void end_waiting(bool front_is_at_work, Instant now, DriverOutputs& out);
+  // Ends all with kGone. `what`: "the compositor", "the display".
+  void end_all(std::string_view what, DriverOutputs& out);
+  Instant next_deadline() const noexcept;
+
+ private:
+  static void say(const Entry& entry, Status status, std::string error, DriverOutputs& out);
+  std::deque<Entry> entries_;
+};
+
+}  // namespace compositord::agent
