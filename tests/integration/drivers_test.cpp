@@ -28,8 +28,11 @@ using agent::driver_event::OutputsChanged;
 using msg::Value;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using test::as_text;
 using test::CompositorProcess;
 using test::DriverLoop;
+using test::field;
+using test::find_output;
 using test::output_of;
 using test::RuntimeDir;
 using ::testing::AllOf;
@@ -42,13 +45,6 @@ agent::DisplaySettings in(const RuntimeDir& dir, std::string wanted = {}) {
   return agent::DisplaySettings{dir.path(), std::move(wanted), {}};
 }
 
-const msg::Output* find_output(const msg::Manifest& manifest, const std::string& name) {
-  for (const msg::Output& output : manifest.outputs) {
-    if (output.name == name) return &output;
-  }
-  return nullptr;
-}
-
 // What swaymsg says of an output, the witness that isn't our code.
 Value swaymsg_output(const CompositorProcess& sway, const std::string& name) {
   const auto outputs = msg::decode_json(output_of("swaymsg -r -s " + sway.ipc_socket() + " -t get_outputs"));
@@ -58,16 +54,6 @@ Value swaymsg_output(const CompositorProcess& sway, const std::string& name) {
     if (found != nullptr && *found == Value(name)) return output;
   }
   return Value("swaymsg knows no such output");
-}
-
-std::string as_text(const CommandFinished& f) {
-  return std::to_string(to_number(f.status)) + " " + f.error + " " + msg::encode_json(f.result);
-}
-
-Value field(const Value& map, std::string_view a, std::string_view b = {}) {
-  const Value* found = map.find(a);
-  if (found != nullptr && !b.empty()) found = found->find(b);
-  return found == nullptr ? Value("missing") : *found;
 }
 
 // --- life and death ---

@@ -25,8 +25,12 @@ using msg::OutputState;
 using msg::Value;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using test::as_text;
 using test::CompositorProcess;
 using test::DriverLoop;
+using test::field;
+using test::find_output;
+using test::on_output;
 using test::output_of;
 using test::RuntimeDir;
 using ::testing::Contains;
@@ -34,18 +38,6 @@ using ::testing::Field;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::Pair;
-
-std::string as_text(const CommandFinished& f) {
-  return std::to_string(to_number(f.status)) + " " + f.error + " " + msg::encode_json(f.result);
-}
-
-Value field(const Value& map, std::string_view a, std::string_view b) {
-  const Value* found = map.find(a);
-  if (found != nullptr) found = found->find(b);
-  return found == nullptr ? Value("missing") : *found;
-}
-
-Value on(const std::string& output) { return Value::map({{"output", output}}); }
 
 class Kwin : public ::testing::Test {
  protected:
@@ -60,12 +52,7 @@ class Kwin : public ::testing::Test {
     ASSERT_TRUE(loop_.wait_for_described()) << loop_.log_text();
   }
   const msg::Manifest& manifest() const { return loop_.last<Described>()->manifest; }
-  const msg::Output* described(const std::string& name) const {
-    for (const msg::Output& output : manifest().outputs) {
-      if (output.name == name) return &output;
-    }
-    return nullptr;
-  }
+  const msg::Output* described(const std::string& name) const { return find_output(manifest(), name); }
   // The witness that isn't our code: a wl_output is there only while its output is on.
   std::string wayland_info() const {
     return output_of("env XDG_RUNTIME_DIR=" + dir_.path() +
@@ -124,7 +111,7 @@ TEST_F(Kwin, EndsWithItsOwnCodeWhenItIsAskedTo) {
 
 TEST_F(Kwin, SwitchesAnOutputOffAndOnAgain) {
   EXPECT_THAT(wayland_info(), HasSubstr("Virtual-1"));
-  const auto off = loop_.run("output.disable", on("Virtual-1"));
+  const auto off = loop_.run("output.disable", on_output("Virtual-1"));
   EXPECT_EQ(off.status, Status::kDone) << as_text(off);
   EXPECT_NE(field(off.result, "before", "current_mode"), Value("missing")) << as_text(off);
   EXPECT_EQ(field(off.result, "after", "current_mode"), Value("missing")) << as_text(off);
@@ -136,14 +123,14 @@ TEST_F(Kwin, SwitchesAnOutputOffAndOnAgain) {
   const auto refused = loop_.run("output.scale", Value::map({{"output", "Virtual-1"}, {"scale", 2}}));
   EXPECT_EQ(refused.status, Status::kFailed);
   EXPECT_THAT(refused.error, HasSubstr("output.enable"));
-  const auto again = loop_.run("output.enable", on("Virtual-1"));
+  const auto again = loop_.run("output.enable", on_output("Virtual-1"));
   EXPECT_EQ(again.status, Status::kDone) << as_text(again);
   EXPECT_THAT(wayland_info(), HasSubstr("Virtual-1"));
 }
 
 TEST_F(Kwin, RefusesToSwitchItsLastOutputOff) {
-  ASSERT_EQ(loop_.run("output.disable", on("Virtual-1")).status, Status::kDone);
-  const auto refused = loop_.run("output.disable", on("Virtual-0"));
+  ASSERT_EQ(loop_.run("output.disable", on_output("Virtual-1")).status, Status::kDone);
+  const auto refused = loop_.run("output.disable", on_output("Virtual-0"));
   EXPECT_EQ(refused.status, Status::kFailed) << as_text(refused);
   EXPECT_EQ(refused.error, "kwin_wayland refused this configuration; nothing was changed");
   EXPECT_THAT(wayland_info(), HasSubstr("Virtual-0"));

@@ -21,27 +21,18 @@ using agent::driver_event::Gone;
 using msg::Value;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using test::as_text;
 using test::CompositorProcess;
 using test::DriverLoop;
+using test::field;
+using test::find_output;
+using test::on_output;
 using test::output_of;
 using test::RuntimeDir;
 using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::Field;
 using ::testing::HasSubstr;
-
-std::string as_text(const CommandFinished& f) {
-  return std::to_string(to_number(f.status)) + " " + f.error + " " + msg::encode_json(f.result);
-}
-
-Value field(const Value& map, std::string_view a, std::string_view b, std::string_view c = {}) {
-  const Value* found = map.find(a);
-  if (found != nullptr) found = found->find(b);
-  if (found != nullptr && !c.empty()) found = found->find(c);
-  return found == nullptr ? Value("missing") : *found;
-}
-
-Value on(const std::string& output) { return Value::map({{"output", output}}); }
 
 class PhocCommands : public ::testing::Test {
  protected:
@@ -57,12 +48,7 @@ class PhocCommands : public ::testing::Test {
     return begin == std::string::npos ? all : all.substr(begin, all.find("HEADLESS", begin + 1) - begin);
   }
   const msg::Output* described(const std::string& name) const {
-    const auto* last = loop_.last<Described>();
-    if (last == nullptr) return nullptr;
-    for (const msg::Output& output : last->manifest.outputs) {
-      if (output.name == name) return &output;
-    }
-    return nullptr;
+    return find_output(loop_.last<Described>()->manifest, name);
   }
   RuntimeDir dir_;
   CompositorProcess phoc_;
@@ -132,7 +118,7 @@ TEST_F(PhocCommands, FollowOneAnotherInTheirOrder) {
 }
 
 TEST_F(PhocCommands, SayWhatPhocSaidWhenItCanNotSwitchOff) {
-  const auto failed = loop_.run("output.disable", on("HEADLESS-1"));
+  const auto failed = loop_.run("output.disable", on_output("HEADLESS-1"));
   EXPECT_EQ(failed.status, Status::kFailed) << as_text(failed);
   EXPECT_THAT(failed.error, AllOf(HasSubstr("phoc"), HasSubstr("\"failed\"")));
   EXPECT_EQ(field(failed.result, "before", "current_mode", "width_px"), Value(1280));
@@ -141,7 +127,7 @@ TEST_F(PhocCommands, SayWhatPhocSaidWhenItCanNotSwitchOff) {
 }
 
 TEST_F(PhocCommands, EnableWhatIsEnabledAlready) {
-  const auto done = loop_.run("output.enable", on("HEADLESS-1"));
+  const auto done = loop_.run("output.enable", on_output("HEADLESS-1"));
   EXPECT_EQ(done.status, Status::kDone) << as_text(done);
 }
 
@@ -157,10 +143,10 @@ TEST_F(PhocCommands, DoNotBelieveThatThePowerIsOff) {
 }
 
 TEST_F(PhocCommands, AreRefusedWithTheReason) {
-  const auto unknown = loop_.run("output.enable", on("NOPE-1"));
+  const auto unknown = loop_.run("output.enable", on_output("NOPE-1"));
   EXPECT_EQ(unknown.status, Status::kNotFound) << as_text(unknown);
   EXPECT_THAT(unknown.error, AllOf(HasSubstr("NOPE-1"), HasSubstr("phoc has HEADLESS-")));
-  const auto malformed = loop_.run("output.power", on("HEADLESS-1"));
+  const auto malformed = loop_.run("output.power", on_output("HEADLESS-1"));
   EXPECT_EQ(malformed.status, Status::kMalformed);
   EXPECT_EQ(malformed.error, "on: missing");
   EXPECT_EQ(loop_.run("output.paint", Value::map()).status, Status::kNotFound);

@@ -28,8 +28,10 @@ using agent::driver_event::ProbeAnswered;
 using msg::Value;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using test::as_text;
 using test::CompositorProcess;
 using test::DriverLoop;
+using test::field;
 using test::output_of;
 using test::RuntimeDir;
 using test::XDisplay;
@@ -354,16 +356,6 @@ TEST_F(ProbeOnXvfb, FrameExtentsAreAnsweredByTheWindowManagerAlone) {
 
 Value size_of(const std::string& output, int width_px, int height_px) {
   return Value::map({{"output", output}, {"width_px", width_px}, {"height_px", height_px}});
-}
-
-std::string as_text(const CommandFinished& f) {
-  return std::to_string(to_number(f.status)) + " " + f.error + " " + msg::encode_json(f.result);
-}
-
-Value field(const Value& map, std::string_view a, std::string_view b = {}) {
-  const Value* found = map.find(a);
-  if (found != nullptr && !b.empty()) found = found->find(b);
-  return found == nullptr ? Value("missing") : *found;
 }
 
 class XCommands : public OnXvfb {

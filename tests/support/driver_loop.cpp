@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "agent/sway/driver_factory.h"
 #include "common/base/clock.h"
 
@@ -78,5 +80,24 @@ agent::driver_event::CommandFinished DriverLoop::run(const std::string& method, 
   never.error = "the driver never ended the command";
   return never;
 }
+
+std::string as_text(const agent::driver_event::CommandFinished& finished) {
+  return fmt::format("{} {} {}", to_number(finished.status), finished.error, msg::encode_json(finished.result));
+}
+
+const msg::Output* find_output(const msg::Manifest& manifest, const std::string& name) {
+  const auto found = std::find_if(manifest.outputs.begin(), manifest.outputs.end(),
+                                  [&](const msg::Output& output) { return output.name == name; });
+  return found == manifest.outputs.end() ? nullptr : &*found;
+}
+
+msg::Value field(const msg::Value& map, std::string_view a, std::string_view b, std::string_view c) {
+  const msg::Value* found = map.find(a);
+  if (found != nullptr && !b.empty()) found = found->find(b);
+  if (found != nullptr && !c.empty()) found = found->find(c);
+  return found == nullptr ? msg::Value("missing") : *found;
+}
+
+msg::Value on_output(const std::string& output) { return msg::Value::map({{"output", output}}); }
 
 }  // namespace compositord::test

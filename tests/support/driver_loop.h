@@ -54,4 +54,12 @@ class DriverLoop {
   std::uint64_t next_command_id_ = 1;
 };
 
+// What tests look at in what was said.
+std::string as_text(const agent::driver_event::CommandFinished& finished);  // for the message of a failure
+const msg::Output* find_output(const msg::Manifest& manifest, const std::string& name);
+// A member of a map, or of a map in it; the text "missing" where one isn't there.
+msg::Value field(const msg::Value& map, std::string_view a, std::string_view b = {}, std::string_view c = {});
+// The parameters of a command that only says for which output it is.
+msg::Value on_output(const std::string& output);
+
 }  // namespace compositord::test
