@@ -40,11 +40,12 @@ class Frame {
   static constexpr std::size_t kShortBytesMax = 39;
 
   Frame() noexcept = default;
-  // A frame is bytes, whoever has them: lists of frames are written as lists of texts.
+  // A frame is bytes, whoever has them: lists of frames are written as lists of texts, and read as such.
   // NOLINTBEGIN(google-explicit-constructor)
   Frame(std::string_view bytes);
   Frame(const char* text) : Frame(std::string_view(text)) {}
   Frame(std::string bytes);
+  operator std::string_view() const noexcept { return view(); }
   // NOLINTEND(google-explicit-constructor)
   explicit Frame(std::unique_ptr<KeptBytes> kept) noexcept { hold(std::move(kept)); }
   Frame(Frame&& other) noexcept { take(other); }
@@ -61,7 +62,6 @@ class Frame {
   std::string_view view() const noexcept {
     return size_ <= kShortBytesMax ? std::string_view(bytes_.data(), size_) : kept()->bytes();
   }
-  operator std::string_view() const noexcept { return view(); }  // NOLINT(google-explicit-constructor)
   std::string str() const { return std::string(view()); }
   KeptBytes* kept() const noexcept {  // null: it is short
     if (size_ != kKept) return nullptr;
