@@ -20,10 +20,12 @@ struct KnownExit {
   std::optional<int> signal;
 };
 
-constexpr std::array<KnownExit, 3> kKnownExits{{
-    {"cage", std::nullopt, SIGABRT},     // 0.1.4: an assertion of wl_display_terminate()
-    {"phoc", std::nullopt, SIGTERM},     // 0.24.0: no handler; its sockets stay
-    {"kwin_wayland", 15, std::nullopt},  // 5.27: the signal's number as its exit code
+constexpr std::array<KnownExit, 5> kKnownExits{{
+    {"cage", std::nullopt, SIGABRT},      // 0.1.4: an assertion of wl_display_terminate()
+    {"phoc", std::nullopt, SIGTERM},      // 0.24.0: no handler; its sockets stay
+    {"picom", std::nullopt, SIGTERM},     // 9.1: no handler
+    {"xcompmgr", std::nullopt, SIGTERM},  // 1.1.8: the same
+    {"kwin_wayland", 15, std::nullopt},   // 5.27: the signal's number as its exit code
 }};
 
 }  // namespace

@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "agent/process/known_exit.h"
 #include "agent/x11/server_facts.h"
 #include "agent/x11/x_authority.h"
 #include "agent/x11/x_display_name.h"
@@ -251,6 +252,11 @@ void X11Driver::check_versions(Instant now) {
   }
 }
 
+const ScreenOutputs& X11Driver::screen() const {
+  static const ScreenOutputs kNothing;
+  return outputs_ ? *outputs_ : kNothing;
+}
+
 // --- the end ---
 
 XClient* X11Driver::watched() {
@@ -267,7 +273,7 @@ void X11Driver::check_end(Instant now, DriverOutputs& out) {
   check_server_end(now, out);
   if (state_ == State::kGone || state_ == State::kEnding) return;
   if (XClient* client = watched()) {
-    if (const auto end = client->check_end(now)) say_gone(*end, describe_end(*end), out);
+    if (const auto end = client->check_end(now)) say_gone(*end, describe_end_of(client->name(), *end), out);
   }
 }
 
@@ -300,7 +306,7 @@ ProgressProbe::Target X11Driver::probe_target() const {
   target.composites = compositing_manager_.has_value();
   target.manages =
       window_manager_ && target.client != nullptr && target.client->is_same_process(window_manager_->peer());
-  for (const ScreenCrtc& crtc : outputs_ ? outputs_->crtcs : std::vector<ScreenCrtc>{}) {
+  for (const ScreenCrtc& crtc : screen().crtcs) {
     if (crtc.mode == XCB_NONE || target.corner) continue;
     target.corner.emplace(static_cast<std::int16_t>(crtc.x), static_cast<std::int16_t>(crtc.y));
   }
@@ -344,7 +350,7 @@ void X11Driver::describe_if_due(Instant now, DriverOutputs& out) {
 void X11Driver::describe_outputs(DriverOutputs& out) {
   OutputStates next = output_states_;
   for (auto& [name, state] : next) state = msg::OutputState::kDisconnected;
-  for (const ScreenOutput& output : outputs_ ? outputs_->outputs : std::vector<ScreenOutput>{}) {
+  for (const ScreenOutput& output : screen().outputs) {
     if (!output.is_connected && !output.output.current_mode) continue;
     const msg::OutputState state = output.output.current_mode ? msg::OutputState::kOn : msg::OutputState::kOff;
     const auto known =
@@ -382,7 +388,7 @@ msg::Manifest X11Driver::manifest() const {
   m.executable = compositor.peer().executable;
   m.driver = "x11";
   for (const std::string& name : extension_names_) m.protocols.push_back({name, 0});
-  for (const ScreenOutput& output : outputs_ ? outputs_->outputs : std::vector<ScreenOutput>{}) {
+  for (const ScreenOutput& output : screen().outputs) {
     if (output.is_connected || output.output.current_mode) m.outputs.push_back(output.output);
   }
   m.commands = randr_commands(extensions_.randr);

@@ -80,7 +80,8 @@ class X11Driver : public Driver {
   void describe_if_due(Instant now, DriverOutputs& out);
   void describe_outputs(DriverOutputs& out);
   XClient* watched();
-  const XClient& named() const;  // whom the manifest is about
+  const XClient& named() const;         // whom the manifest is about
+  const ScreenOutputs& screen() const;  // nothing before it was read
   ProgressProbe::Target probe_target() const;
   msg::Manifest manifest() const;
 

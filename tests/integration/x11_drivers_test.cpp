@@ -253,6 +253,8 @@ TEST_P(EveryXCompositor, IsGoneAfterACleanStop) {
   EXPECT_EQ(loop_.last<Gone>()->end.code, GetParam().code_of_stop) << loop_.last<Gone>()->text;
   if (!GetParam().code_of_stop) {
     EXPECT_EQ(loop_.last<Gone>()->end.signal, SIGTERM);
+    EXPECT_EQ(loop_.last<Gone>()->text,
+              "killed by signal 15 (SIGTERM), as " + GetParam().name + " ends when it is asked to");
   }
 }
 
