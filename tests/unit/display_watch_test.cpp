@@ -5,8 +5,10 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -45,6 +47,52 @@ FileDescriptor listen_on(const std::string& path, bool listening = true) {
   }
   return fd;
 }
+
+// A process that leads a session of its own, as a compositor does that the agent started. The test's own session won't do: in a
+// container it has no number (getsid() gives 0 when the leader is outside).
+class SessionLeader {
+ public:
+  // `bound`: the socket that it will listen on. The kernel names who called listen(2) as the peer.
+  explicit SessionLeader(int bound) {
+    std::array<int, 2> ends{};
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()), 0);
+    pid_ = ::fork();
+    if (pid_ == 0) {
+      ::close(ends[0]);
+      lead(ends[1], bound);
+    }
+    ::close(ends[1]);
+    talk_ = FileDescriptor(ends[0]);
+    wait_for_it();
+  }
+  ~SessionLeader() {
+    talk_.close();
+    ::waitpid(pid_, nullptr, 0);
+  }
+  SessionLeader(const SessionLeader&) = delete;
+  SessionLeader& operator=(const SessionLeader&) = delete;
+
+  pid_t session() const { return pid_; }
+  void listen() {
+    EXPECT_EQ(::write(talk_.get(), "l", 1), 1);
+    wait_for_it();
+  }
+
+ private:
+  [[noreturn]] static void lead(int talk, int bound) {
+    ::setsid();
+    char order = 'r';  // ready
+    while (::write(talk, &order, 1) == 1 && ::read(talk, &order, 1) == 1) ::listen(bound, 8);
+    ::_exit(0);
+  }
+  void wait_for_it() {
+    char answer = 0;
+    EXPECT_EQ(::read(talk_.get(), &answer, 1), 1);
+  }
+
+  pid_t pid_ = -1;
+  FileDescriptor talk_;
+};
 
 class DisplayWatchTest : public ::testing::Test {
  protected:
@@ -190,27 +238,28 @@ TEST_F(DisplayWatchTest, DoesNotAskInATightLoopACompositorThatDropsIt) {
 }
 
 TEST_F(DisplayWatchTest, WithASessionExpectedItTakesNoOther) {
-  const auto live = listen_on(path("wayland-1"));
+  const auto fd = listen_on(path("wayland-1"), false);
+  SessionLeader ours(fd.get());
+  ours.listen();
   DisplayWatch watch = scanning();
   watch.expect_session(0, now_);
   EXPECT_FALSE(found(watch)) << "ours is not there yet";
   EXPECT_EQ(watch.next_deadline(), kNever) << "others are left in peace";
-  watch.expect_session(::getsid(0) + 1, now_);
+  watch.expect_session(::getpid(), now_);
   EXPECT_FALSE(found(watch));
   EXPECT_EQ(watch.next_deadline(), kNever);
-  watch.expect_session(::getsid(0), now_);
+  watch.expect_session(ours.session(), now_);
   EXPECT_TRUE(found(watch));
 }
 
 TEST_F(DisplayWatchTest, WithASessionExpectedItFindsItsOwnThatListensLater) {
   const auto foreign = listen_on(path("wayland-0"), false);
+  const auto fd = listen_on(path("wayland-1"), false);
+  SessionLeader ours(fd.get());
   DisplayWatch watch = scanning();
-  watch.expect_session(::getsid(0), now_);
+  watch.expect_session(ours.session(), now_);
   EXPECT_FALSE(found(watch));
-  const auto own = listen_on(path("wayland-1"), false);
-  ASSERT_TRUE(woken(watch));
-  EXPECT_FALSE(found(watch));
-  ASSERT_EQ(::listen(own.get(), 8), 0);  // no event comes of this
+  ours.listen();  // no event comes of this
   pass_to(watch.next_deadline());
   EXPECT_TRUE(found(watch));
   EXPECT_THAT(made_, ElementsAre("wayland-1"));
