@@ -142,7 +142,7 @@ void AgentCore::on(input::FromDriver& from, Instant now, Outputs& out) {
                         },
                         [&](driver_event::CauseSeen& e) { changed = health_.cause_seen(e, now); },
                         [&](driver_event::Gone& e) { on_gone(e.end, e.text, now, out); },
-                        [&](driver_event::CommandFinished& e) { commands_.finished(e, out); }},
+                        [&](driver_event::CommandFinished& e) { commands_.driver_finished(std::move(e), now, out); }},
              from.event);
   status_report_.wanted |= changed;
 }
@@ -156,6 +156,7 @@ void AgentCore::on_described(driver_event::Described& described, Instant now, Ou
                           .with("version", described.manifest.version)
                           .with("pid", std::to_string(described.manifest.pid)));
   }
+  described.manifest.commands.push_back(Commands::confirm_support(described.manifest.commands));
   if (supervision_) {
     for (msg::CommandSupport& command : Supervision::commands()) {
       described.manifest.commands.push_back(std::move(command));

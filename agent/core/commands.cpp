@@ -29,6 +29,8 @@ std::optional<Error> objection(const std::string& method, const msg::Manifest* m
   return std::nullopt;
 }
 
+constexpr std::string_view kConfirm = "output.confirm";
+
 bool is_supervisors(const std::string& method) { return method == "restart" || method == "stop"; }
 
 // The same for the supervisor's methods.
@@ -66,17 +68,54 @@ std::optional<Commands::Supervise> Commands::requested(wire::mdp::WorkerRequest&
       of_supervisor ? supervisors_objection(*call, config_.supervisor.has_value(), open_.size(), config_.commands_max)
                     : objection(method, manifest, open_.size(), config_.commands_max);
   if (error) return refuse(call->encoding, call->header.id, *error);
+  msg::Value params = call->params;
+  const auto within = Confirmation::take_within(method, params);
+  if (!within) return refuse(call->encoding, call->header.id, within.error());
   // The header is the client's own: what it asks for may be more than a Duration can hold.
   const Duration allowed =
       call->header.deadline_ms
           ? std::chrono::milliseconds(std::min(*call->header.deadline_ms, to_ms(config_.deadline_max)))
           : config_.default_deadline;
   const Instant deadline = now + allowed;
+  const bool changes_outputs = method.starts_with("output.") && method != kConfirm;
+  if (const std::string why = confirmation_.obstacle(now); !why.empty() && changes_outputs) {
+    return refuse(call->encoding, call->header.id, Error{Status::kConflict, why});
+  }
+  Open open{std::move(request.client_address), call->encoding, call->header.id, deadline, of_supervisor};
+  if (method == kConfirm) {
+    confirm(open, params, out);
+    return std::nullopt;
+  }
   const std::uint64_t id = ++last_id_;
-  open_[id] = Open{std::move(request.client_address), call->encoding, call->header.id, deadline, of_supervisor};
+  open_[id] = std::move(open);
   if (of_supervisor) return Supervise{id, method == "restart"};
-  out.executes.push_back(Execute{id, method, call->params, deadline});
+  if (*within) confirmation_.begin(id, method, **within);
+  out.executes.push_back(Execute{id, method, std::move(params), deadline});
   return std::nullopt;
+}
+
+msg::CommandSupport Commands::confirm_support(const std::vector<msg::CommandSupport>& commands) {
+  const auto changes_outputs = [](const auto& c) { return c.supported && c.name.starts_with("output."); };
+  const bool supported = std::any_of(commands.begin(), commands.end(), changes_outputs);
+  return {std::string(kConfirm), supported, supported ? "" : "no output of this compositor can be changed from here"};
+}
+
+void Commands::confirm(const Open& open, const msg::Value& params, Outputs& out) {
+  const bool has_params = params.if_map() != nullptr && !params.if_map()->empty();
+  const Result<std::string> method =
+      has_params ? fail(Status::kMalformed, "output.confirm takes no parameters") : confirmation_.confirm();
+  if (!method) return reply(open.client_address, msg::error_reply(open.encoding, open.id, method.error()), out);
+  msg::Reply answer;
+  answer.encoding = open.encoding;
+  answer.header.id = open.id;
+  answer.header.status = to_number(Status::kDone);
+  answer.result = msg::Value::map({{"confirmed", *method}});
+  reply(open.client_address, answer, out);
+}
+
+void Commands::driver_finished(driver_event::CommandFinished finished, Instant now, Outputs& out) {
+  confirmation_.finished(finished, now, out);
+  this->finished(finished, out);
 }
 
 void Commands::finished(const driver_event::CommandFinished& finished, Outputs& out) {
@@ -93,6 +132,7 @@ void Commands::finished(const driver_event::CommandFinished& finished, Outputs& 
 }
 
 void Commands::compositor_gone(Outputs& out) {
+  confirmation_.forget(out);
   const Error error{Status::kGone, "the compositor ended under the command; whether it was carried out is unknown"};
   for (auto it = open_.begin(); it != open_.end();) {
     const Open& open = it->second;
@@ -120,10 +160,14 @@ void Commands::tick(Instant now, Outputs& out) {
     reply(it->second.client_address, msg::error_reply(it->second.encoding, it->second.id, error), out);
     it = open_.erase(it);
   }
+  if (auto execute = confirmation_.take_back(last_id_ + 1, now, config_.default_deadline, out)) {
+    ++last_id_;
+    out.executes.push_back(std::move(*execute));
+  }
 }
 
 Instant Commands::next_deadline() const noexcept {
-  Instant next = kNever;
+  Instant next = confirmation_.next_deadline();
   for (const auto& entry : open_) next = std::min(next, entry.second.deadline);
   return next;
 }

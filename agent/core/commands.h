@@ -8,6 +8,7 @@
 #include <string>
 
 #include "agent/core/agent_config.h"
+#include "agent/core/confirmation.h"
 #include "agent/core/outputs.h"
 #include "agent/driver_event.h"
 #include "common/msg/envelope.h"
@@ -30,10 +31,15 @@ class Commands {
   // appended to `out`, what the supervisor must do is returned.
   std::optional<Supervise> requested(wire::mdp::WorkerRequest&& request, const msg::Manifest* manifest, Instant now,
                                      Outputs& out);
+  // Whether output.confirm is for anything here. `commands`: what the driver supports.
+  static msg::CommandSupport confirm_support(const std::vector<msg::CommandSupport>& commands);
+  // The driver ended one; the supervisor did.
+  void driver_finished(driver_event::CommandFinished finished, Instant now, Outputs& out);
   void finished(const driver_event::CommandFinished& finished, Outputs& out);
   // Ends what the driver was doing. The supervisor's commands go on: an end is what they want.
   void compositor_gone(Outputs& out);
-  // The broker has ended all requests of a lost session by itself: their answers would be refused.
+  // The broker has ended all requests of a lost session by itself: their answers would be refused. A change that nobody can
+  // confirm any more is taken back all the same.
   void forget_all() { open_.clear(); }
   void tick(Instant now, Outputs& out);
   Instant next_deadline() const noexcept;
@@ -48,10 +54,12 @@ class Commands {
     Instant deadline;
     bool of_supervisor = false;
   };
+  void confirm(const Open& open, const msg::Value& params, Outputs& out);
   static void reply(const std::string& client_address, const msg::Reply& reply, Outputs& out);
 
   const AgentConfig& config_;
   std::map<std::uint64_t, Open> open_;
+  Confirmation confirmation_;
   std::uint64_t last_id_ = 0;
 };
 

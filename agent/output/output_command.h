@@ -1,6 +1,6 @@
 #pragma once
-// The commands that change an output, as every driver understands them: their parameters, the output they are for, and
-// whether an output shows the wish. Pure functions; who sends and waits is a driver's own.
+// One wish for one output, as a command that changes an output says it: its parameters, the output it is for, and whether an
+// output shows it. Pure functions; who sends and waits is a driver's own.
 
 #include <array>
 #include <cstdint>

@@ -7,18 +7,18 @@
 
 namespace compositord::agent {
 
-void OutputCommandQueue::add(std::uint64_t command_id, Result<OutputCommand> command, Instant now, Instant deadline,
+void OutputCommandQueue::add(std::uint64_t command_id, Result<OutputRequest> request, Instant now, Instant deadline,
                              DriverOutputs& out) {
   Entry entry;
   entry.id = command_id;
   entry.deadline = deadline;
-  if (!command) return say(entry, command.error().status, command.error().text, out);
+  if (!request) return say(entry, request.error().status, request.error().text, out);
   if (now >= deadline) return say(entry, Status::kDeadline, "the deadline had passed; nothing was changed", out);
   if (entries_.size() >= kQueuedMax) {
     return say(entry, Status::kLimit, fmt::format("{} commands are waiting for this compositor already", kQueuedMax),
                out);
   }
-  entry.command = std::move(*command);
+  entry.request = std::move(*request);
   entries_.push_back(std::move(entry));
 }
 
@@ -55,8 +55,8 @@ void OutputCommandQueue::say(const Entry& entry, Status status, std::string erro
   finished.status = status;
   finished.error = std::move(error);
   finished.result = msg::Value::map();
-  if (entry.before) finished.result.set("before", output_fields(entry.command, *entry.before));
-  if (entry.after) finished.result.set("after", output_fields(entry.command, *entry.after));
+  if (!entry.before.empty()) finished.result.set("before", request_fields(entry.request, entry.before));
+  if (!entry.after.empty()) finished.result.set("after", request_fields(entry.request, entry.after));
   out.events.emplace_back(std::move(finished));
 }
 

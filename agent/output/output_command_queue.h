@@ -5,11 +5,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "agent/driver.h"
-#include "agent/output/output_command.h"
+#include "agent/output/output_request.h"
 #include "common/base/instant.h"
 
 namespace compositord::agent {
@@ -20,15 +21,15 @@ class OutputCommandQueue {
 
   struct Entry {
     std::uint64_t id = 0;
-    OutputCommand command;
+    OutputRequest request;
     Instant deadline;
-    // The output as it was read before and after the change, for the result.
-    std::optional<KnownOutput> before;
-    std::optional<KnownOutput> after;
+    // Its outputs as they were read before and after the change, for the result. Empty: not read yet, or not there.
+    std::vector<KnownOutput> before;
+    std::vector<KnownOutput> after;
   };
 
-  // Queues it, or ends it at once: with the error of `command`, kDeadline, or kLimit when the queue is full.
-  void add(std::uint64_t command_id, Result<OutputCommand> command, Instant now, Instant deadline, DriverOutputs& out);
+  // Queues it, or ends it at once: with the error of `request`, kDeadline, or kLimit when the queue is full.
+  void add(std::uint64_t command_id, Result<OutputRequest> request, Instant now, Instant deadline, DriverOutputs& out);
   bool empty() const noexcept { return entries_.empty(); }
   Entry& front() { return entries_.front(); }
   const Entry& front() const { return entries_.front(); }

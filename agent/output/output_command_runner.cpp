@@ -61,26 +61,30 @@ std::string refusal(const std::string& compositor, bool testing, bool tested) {
 
 }  // namespace
 
-std::vector<HeadChange> changes_for(const OutputCommand& command, const std::vector<KnownOutput>& outputs,
+std::vector<HeadChange> changes_for(const OutputRequest& request, const std::vector<KnownOutput>& outputs,
                                     const std::vector<KnownOutput>& heads) {
   std::vector<HeadChange> changes;
   for (const KnownOutput& head : heads) {
     const std::string& name = head.output.name;
     const KnownOutput* seen = find_named(outputs, name);
     const bool denies_itself = seen != nullptr && seen->active && !head.active;
-    if (name != command.output && !denies_itself) continue;
     HeadChange change;
     change.name = name;
     if (denies_itself) change = as_it_is(*seen);
-    if (name == command.output) apply_wish(command, seen != nullptr ? *seen : head, change);
-    changes.push_back(std::move(change));
+    bool is_wanted = denies_itself;
+    for (const OutputCommand& wish : request.wishes) {
+      if (wish.output != name) continue;
+      is_wanted = true;
+      apply_wish(wish, seen != nullptr ? *seen : head, change);
+    }
+    if (is_wanted) changes.push_back(std::move(change));
   }
   return changes;
 }
 
 void OutputCommandRunner::execute(std::uint64_t command_id, const std::string& method, const msg::Value& params,
                                   Instant now, Instant deadline, DriverOutputs& out) {
-  queue_.add(command_id, parse_output_command(method, params), now, deadline, out);
+  queue_.add(command_id, parse_output_request(method, params), now, deadline, out);
 }
 
 std::optional<OutputCommandRunner::Ask> OutputCommandRunner::step(const Seen& seen, Instant now, DriverOutputs& out) {
@@ -97,26 +101,27 @@ std::optional<OutputCommandRunner::Ask> OutputCommandRunner::step(const Seen& se
 
 std::optional<OutputCommandRunner::Ask> OutputCommandRunner::begin(const Seen& seen, Instant now, DriverOutputs& out) {
   OutputCommandQueue::Entry& job = queue_.front();
-  auto before = find_output(job.command, seen.outputs, seen.compositor);
+  auto before = find_outputs(job.request, seen.outputs, seen.compositor);
   if (!before) {
     finish(before.error().status, before.error().text, out);
     return std::nullopt;
   }
-  job.before = *before;
-  const bool switches = job.command.method == OutputMethod::kEnable || job.command.method == OutputMethod::kDisable;
-  if (!before->active && !switches) {
-    finish(Status::kFailed, fmt::format("{} is switched off; use output.enable first", job.command.output), out);
+  job.before = std::move(*before);
+  for (const KnownOutput& output : job.before) {
+    if (output.active || switches(job.request, output.output.name)) continue;
+    finish(Status::kFailed, fmt::format("{} is switched off; use output.enable first", output.output.name), out);
     return std::nullopt;
   }
-  if (shows(job.command, *before)) {
-    job.after = std::move(*before);
+  if (shows(job.request, job.before)) {
+    job.after = job.before;
     finish(Status::kDone, {}, out);
     return std::nullopt;
   }
-  if (job.command.method != OutputMethod::kPower) return configure(seen);
+  const OutputCommand& wish = job.request.wishes.front();
+  if (wish.method != OutputMethod::kPower) return configure(seen);
   step_ = Step::kReadBack;
   give_up_at_ = now + kReadBackTime;
-  return SetPower{job.command.output, job.command.on};
+  return SetPower{wish.output, wish.on};
 }
 
 std::optional<OutputCommandRunner::Ask> OutputCommandRunner::configure(const Seen& seen) {
@@ -126,7 +131,7 @@ std::optional<OutputCommandRunner::Ask> OutputCommandRunner::configure(const See
 std::optional<OutputCommandRunner::Ask> OutputCommandRunner::configure(const Seen& seen, Purpose purpose) {
   step_ = purpose == Purpose::kTest ? Step::kTest : Step::kApply;
   sent_serial_ = seen.serial;
-  return Configure{changes_for(queue_.front().command, seen.outputs, seen.heads), purpose};
+  return Configure{changes_for(queue_.front().request, seen.outputs, seen.heads), purpose};
 }
 
 std::optional<OutputCommandRunner::Ask> OutputCommandRunner::on_outcome(const Seen& seen, Instant now,
@@ -160,17 +165,15 @@ std::optional<OutputCommandRunner::Ask> OutputCommandRunner::on_outcome(const Se
 
 void OutputCommandRunner::look(const Seen& seen) {
   OutputCommandQueue::Entry& job = queue_.front();
-  const KnownOutput* after = find_named(seen.outputs, job.command.output);
-  job.after.reset();
-  if (after != nullptr) job.after = *after;
+  job.after = outputs_of(job.request, seen.outputs);
 }
 
 void OutputCommandRunner::read_back(const Seen& seen, Instant now, DriverOutputs& out) {
   look(seen);
   const OutputCommandQueue::Entry& job = queue_.front();
-  if (job.after && shows(job.command, *job.after)) return finish(Status::kDone, {}, out);
+  if (shows(job.request, job.after)) return finish(Status::kDone, {}, out);
   if (now < give_up_at_) return;
-  if (!job.after)
+  if (job.after.size() < job.before.size())
     return finish(Status::kFailed, fmt::format("{} accepted it, and the output is gone", seen.compositor), out);
   finish(Status::kFailed, fmt::format("{} accepted it and did not do it", seen.compositor), out);
 }
@@ -178,7 +181,8 @@ void OutputCommandRunner::read_back(const Seen& seen, Instant now, DriverOutputs
 void OutputCommandRunner::on_no_power(DriverOutputs& out) {
   if (step_ != Step::kReadBack) return;
   finish(Status::kUnsupported,
-         fmt::format("{} has no power management: its zwlr_output_power_v1 is refused", queue_.front().command.output),
+         fmt::format("{} has no power management: its zwlr_output_power_v1 is refused",
+                     queue_.front().request.wishes.front().output),
          out);
 }
 

@@ -83,9 +83,9 @@ class OutputCommandRunner {
   Instant give_up_at_ = kNever;
 };
 
-// What a command means for the heads. Also names heads that say they are off while their wl_output is there, as sway 1.7
+// What a request means for the heads. Also names heads that say they are off while their wl_output is there, as sway 1.7
 // has it for outputs without a list of modes (sway#5972): left as they say, they would be switched off.
-std::vector<HeadChange> changes_for(const OutputCommand& command, const std::vector<KnownOutput>& outputs,
+std::vector<HeadChange> changes_for(const OutputRequest& request, const std::vector<KnownOutput>& outputs,
                                     const std::vector<KnownOutput>& heads);
 
 }  // namespace compositord::agent

@@ -14,20 +14,24 @@ namespace {
 
 constexpr const char* kNotDone = "sway said success and did not do it";
 
-// The command that withdraws the wish to switch off, if it is one.
-std::optional<OutputCommand> opposite_of(OutputCommand command) {
-  const bool power_off = command.method == OutputMethod::kPower && !command.on;
-  if (command.method != OutputMethod::kDisable && !power_off) return std::nullopt;
-  if (command.method == OutputMethod::kDisable) command.method = OutputMethod::kEnable;
-  command.on = true;
-  return command;
+// What withdraws the wishes to switch off; nothing when there are none.
+OutputRequest opposite_of(const OutputRequest& request) {
+  OutputRequest opposite;
+  for (OutputCommand wish : request.wishes) {
+    const bool power_off = wish.method == OutputMethod::kPower && !wish.on;
+    if (wish.method != OutputMethod::kDisable && !power_off) continue;
+    if (wish.method == OutputMethod::kDisable) wish.method = OutputMethod::kEnable;
+    wish.on = true;
+    opposite.wishes.push_back(std::move(wish));
+  }
+  return opposite;
 }
 
 }  // namespace
 
 void CommandRunner::execute(std::uint64_t command_id, const std::string& method, const msg::Value& params, Instant now,
                             Instant deadline, DriverOutputs& out) {
-  queue_.add(command_id, parse_output_command(method, params), now, deadline, out);
+  queue_.add(command_id, parse_output_request(method, params), now, deadline, out);
 }
 
 std::optional<CommandRunner::Ask> CommandRunner::next_ask(Instant now) {
@@ -35,8 +39,8 @@ std::optional<CommandRunner::Ask> CommandRunner::next_ask(Instant now) {
   if (step_ == Step::kIdle) step_ = Step::kReadBefore;
   if (step_ == Step::kReadBack && now < ask_at_) return std::nullopt;
   asked_ = true;
-  if (step_ == Step::kChange) return Ask{IpcType::kRunCommand, to_ipc_line(queue_.front().command)};
-  if (step_ == Step::kTakeBack) return Ask{IpcType::kRunCommand, to_ipc_line(*opposite_of(queue_.front().command))};
+  if (step_ == Step::kChange) return Ask{IpcType::kRunCommand, to_ipc_line(queue_.front().request)};
+  if (step_ == Step::kTakeBack) return Ask{IpcType::kRunCommand, to_ipc_line(opposite_of(queue_.front().request))};
   return Ask{IpcType::kGetOutputs, {}};
 }
 
@@ -54,7 +58,7 @@ void CommandRunner::on_reply(const std::string& payload, Instant now, DriverOutp
 void CommandRunner::on_before(const std::string& payload, Instant, DriverOutputs& out) {
   const auto outputs = parse_outputs(payload);
   if (!outputs) return finish(Status::kFailed, outputs.error().text, out);
-  auto before = find_output(queue_.front().command, *outputs, "sway");
+  auto before = find_outputs(queue_.front().request, *outputs, "sway");
   if (!before) return finish(before.error().status, before.error().text, out);
   queue_.front().before = std::move(*before);
   step_ = Step::kChange;
@@ -73,11 +77,8 @@ void CommandRunner::on_read_back(const std::string& payload, Instant now, Driver
   OutputCommandQueue::Entry& job = queue_.front();
   const auto outputs = parse_outputs(payload);
   if (!outputs) return finish(Status::kFailed, outputs.error().text, out);
-  job.after.reset();
-  for (const KnownOutput& output : *outputs) {
-    if (output.output.name == job.command.output) job.after = output;
-  }
-  if (refusal_.empty() && job.after && shows(job.command, *job.after)) return finish(Status::kDone, {}, out);
+  job.after = outputs_of(job.request, *outputs);
+  if (refusal_.empty() && shows(job.request, job.after)) return finish(Status::kDone, {}, out);
   if (!refusal_.empty() || now >= give_up_at_) return fail_read_back(out);
   ask_at_ = now + kReadBackInterval;
 }
@@ -85,8 +86,10 @@ void CommandRunner::on_read_back(const std::string& payload, Instant now, Driver
 void CommandRunner::fail_read_back(DriverOutputs& out) {
   const OutputCommandQueue::Entry& job = queue_.front();
   if (!refusal_.empty()) return finish(Status::kFailed, "sway refused: " + refusal_, out);
-  if (!job.after) return finish(Status::kFailed, "sway said success, and the output is gone", out);
-  if (!opposite_of(job.command)) return finish(Status::kFailed, kNotDone, out);
+  if (job.after.size() < job.before.size()) {
+    return finish(Status::kFailed, "sway said success, and the output is gone", out);
+  }
+  if (opposite_of(job.request).wishes.empty()) return finish(Status::kFailed, kNotDone, out);
   step_ = Step::kTakeBack;
 }
 

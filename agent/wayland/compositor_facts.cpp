@@ -54,8 +54,8 @@ std::string compositor_name(const std::string& executable, const std::vector<msg
 std::vector<msg::CommandSupport> unsupported_commands(std::string_view compositor) {
   const std::string why = reason(compositor);
   std::vector<msg::CommandSupport> commands;
-  for (const char* name : {"output.disable", "output.enable", "output.mode", "output.position", "output.power",
-                           "output.scale", "output.transform"}) {
+  for (const char* name : {"output.configure", "output.disable", "output.enable", "output.mode", "output.position",
+                           "output.power", "output.scale", "output.transform"}) {
     commands.push_back(msg::CommandSupport{name, false, why});
   }
   return commands;

@@ -1,6 +1,7 @@
 #include "agent/x11/randr_command.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include <fmt/format.h>
@@ -153,7 +154,7 @@ Result<void> plan_screen_size(const ScreenOutputs& screen, RandrChange& change) 
 std::vector<msg::CommandSupport> randr_commands(bool has_randr) {
   std::vector<msg::CommandSupport> commands;
   const std::string why = has_randr ? "" : "this X server has no RandR extension";
-  for (const char* name : {"output.disable", "output.enable", "output.mode", "output.position"}) {
+  for (const char* name : {"output.configure", "output.disable", "output.enable", "output.mode", "output.position"}) {
     commands.push_back({name, has_randr, why});
   }
   commands.push_back({"output.power", false,
@@ -164,15 +165,22 @@ std::vector<msg::CommandSupport> randr_commands(bool has_randr) {
   return commands;
 }
 
-Result<OutputCommand> parse_randr_command(const std::string& method, const msg::Value& params) {
-  Result<OutputCommand> command = parse_output_command(method, params);
-  if (!command || command->method != OutputMethod::kPosition) return command;
-  for (const auto& [name, value] : {std::pair{"x", command->x}, std::pair{"y", command->y}}) {
-    if (value >= 0 && value <= kScreenPositionMax) continue;
-    return fail(Status::kMalformed,
-                fmt::format("{}: {} is out of range 0…{} of an X screen", name, value, kScreenPositionMax));
+Result<OutputRequest> parse_randr_request(const std::string& method, const msg::Value& params) {
+  Result<OutputRequest> request = parse_output_request(method, params);
+  if (!request) return request;
+  for (const OutputCommand& wish : request->wishes) {
+    if (wish.method == OutputMethod::kScale || wish.method == OutputMethod::kTransform) {
+      const auto name = kOutputMethodNames[static_cast<std::size_t>(wish.method)].substr(std::strlen("output."));
+      return fail(Status::kUnsupported, fmt::format("{}: an X server's outputs have no {} here", name, name));
+    }
+    if (wish.method != OutputMethod::kPosition) continue;
+    for (const auto& [name, value] : {std::pair{"x", wish.x}, std::pair{"y", wish.y}}) {
+      if (value >= 0 && value <= kScreenPositionMax) continue;
+      return fail(Status::kMalformed,
+                  fmt::format("{}: {} is out of range 0…{} of an X screen", name, value, kScreenPositionMax));
+    }
   }
-  return command;
+  return request;
 }
 
 Result<const ScreenOutput*> find_output(const OutputCommand& command, const ScreenOutputs& screen) {
@@ -238,6 +246,13 @@ bool shows(const OutputCommand& command, const ScreenOutput& output) {
     case OutputMethod::kPower: break;
   }
   return false;
+}
+
+bool shows(const OutputRequest& request, const ScreenOutputs& screen) {
+  return std::all_of(request.wishes.begin(), request.wishes.end(), [&](const OutputCommand& wish) {
+    const ScreenOutput* output = screen.find(wish.output);
+    return output != nullptr && shows(wish, *output);
+  });
 }
 
 }  // namespace compositord::agent::x11

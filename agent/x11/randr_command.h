@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/output/output_command.h"
+#include "agent/output/output_request.h"
 #include "agent/x11/screen_outputs.h"
 #include "common/base/result.h"
 #include "common/msg/value.h"
@@ -17,8 +17,8 @@ namespace compositord::agent::x11 {
 // Why an X server is not told the others, a sentence each; the name of the command leads.
 std::vector<msg::CommandSupport> randr_commands(bool has_randr);
 
-// As every driver takes them, within what an X screen can be told. Errors: kNotFound, kMalformed.
-Result<OutputCommand> parse_randr_command(const std::string& method, const msg::Value& params);
+// As every driver takes them, within what an X screen can be told. Errors: kNotFound, kMalformed, kUnsupported.
+Result<OutputRequest> parse_randr_request(const std::string& method, const msg::Value& params);
 
 // Where an output was, for when it is enabled again.
 struct OutputPlace {
@@ -54,5 +54,6 @@ Result<const ScreenOutput*> find_output(const OutputCommand& command, const Scre
 Result<RandrChange> plan_change(const OutputCommand& command, const ScreenOutputs& screen,
                                 const std::optional<OutputPlace>& place);
 bool shows(const OutputCommand& command, const ScreenOutput& output);
+bool shows(const OutputRequest& request, const ScreenOutputs& screen);
 
 }  // namespace compositord::agent::x11

@@ -22,7 +22,7 @@ KnownOutput known(const ScreenOutput& output) {
 
 void RandrCommandRunner::execute(std::uint64_t command_id, const std::string& method, const msg::Value& params,
                                  Instant now, Instant deadline, DriverOutputs& out) {
-  queue_.add(command_id, parse_randr_command(method, params), now, deadline, out);
+  queue_.add(command_id, parse_randr_request(method, params), now, deadline, out);
 }
 
 void RandrCommandRunner::service(Instant now, DriverOutputs& out) {
@@ -65,24 +65,46 @@ void RandrCommandRunner::take_answer(DriverOutputs& out) {
 
 void RandrCommandRunner::on_before(const ScreenOutputs& screen, DriverOutputs& out) {
   OutputCommandQueue::Entry& job = queue_.front();
-  const auto output = find_output(job.command, screen);
-  if (!output) return finish(output.error().status, output.error().text, out);
-  if (!job.before) job.before = known(**output);
-  if (shows(job.command, **output)) {  // there is nothing to change
-    job.after = known(**output);
-    return finish(Status::kDone, {}, out);
+  const std::vector<OutputCommand>& wishes = job.request.wishes;
+  for (const OutputCommand& wish : wishes) {
+    const auto output = find_output(wish, screen);
+    if (!output) return finish(output.error().status, output.error().text, out);
   }
-  const auto remembered = places_.find(job.command.output);
+  if (job.before.empty()) look(screen, job.before);
+  while (wish_ < wishes.size() && shows(wishes[wish_], *screen.find(wishes[wish_].output))) next_wish();
+  if (wish_ == wishes.size()) {
+    look(screen, job.after);
+    if (shows(job.request, screen)) return finish(Status::kDone, {}, out);
+    return finish(Status::kFailed, "the X server did all of it, and undid a part for a later one", out);
+  }
+  const OutputCommand& wish = wishes[wish_];
+  const ScreenOutput& output = *screen.find(wish.output);
+  const auto remembered = places_.find(wish.output);
   const auto place = remembered == places_.end() ? std::nullopt : std::optional<OutputPlace>(remembered->second);
-  const auto planned = plan_change(job.command, screen, place);
-  if (!planned) return finish(planned.error().status, planned.error().text, out);
+  const auto planned = plan_change(wish, screen, place);
+  if (!planned) {
+    if (wish_ > 0) look(screen, job.after);
+    return finish(planned.error().status, planned.error().text, out);
+  }
   if (planned->new_mode) {
     if (has_made_mode_) return finish(Status::kFailed, "the X server took the mode and does not show it", out);
     has_made_mode_ = true;
     return make_mode(*planned->new_mode);
   }
-  if (job.command.method == OutputMethod::kDisable) remember_place(**output);
+  if (wish.method == OutputMethod::kDisable) remember_place(output);
   change(*planned, screen.config_time);
+}
+
+void RandrCommandRunner::next_wish() {
+  ++wish_;
+  has_made_mode_ = false;
+}
+
+void RandrCommandRunner::look(const ScreenOutputs& screen, std::vector<KnownOutput>& outputs) const {
+  std::vector<KnownOutput> all;
+  all.reserve(screen.outputs.size());
+  for (const ScreenOutput& output : screen.outputs) all.push_back(known(output));
+  outputs = outputs_of(queue_.front().request, all);
 }
 
 void RandrCommandRunner::make_mode(const RandrChange::NewMode& mode) {
@@ -147,11 +169,12 @@ void RandrCommandRunner::remember_place(const ScreenOutput& output) {
 
 void RandrCommandRunner::on_read_back(const ScreenOutputs& screen, DriverOutputs& out) {
   OutputCommandQueue::Entry& job = queue_.front();
-  const ScreenOutput* output = screen.find(job.command.output);
-  if (output != nullptr) job.after = known(*output);
+  look(screen, job.after);
+  const OutputCommand& wish = job.request.wishes[wish_];
+  const ScreenOutput* output = screen.find(wish.output);
   if (!refusal_.empty()) return finish(Status::kFailed, "the X server refused: " + refusal_, out);
   if (output == nullptr) return finish(Status::kFailed, "the X server said success, and the output is gone", out);
-  if (shows(job.command, *output)) return finish(Status::kDone, {}, out);
+  if (shows(wish, *output)) return on_before(screen, out);
   finish(Status::kFailed, "the X server said success and did not do it", out);
 }
 
@@ -174,6 +197,7 @@ void RandrCommandRunner::on_gone(DriverOutputs& out) {
 void RandrCommandRunner::finish(Status status, std::string error, DriverOutputs& out) {
   queue_.finish(status, std::move(error), out);
   step_ = Step::kIdle;
+  wish_ = 0;
   has_made_mode_ = false;
   refusal_.clear();
   is_late_ = awaits_;

@@ -3,6 +3,7 @@
 //
 //   kIdle -> kReadBefore -> kChange -> kReadBack -> kIdle
 //              ^-- kMakeMode <-|   (where the output lacks the mode)
+//              ^---------------------------|   (the next wish: an X server is told one after the other)
 
 #include <cstdint>
 #include <map>
@@ -45,6 +46,8 @@ class RandrCommandRunner {
   void take_answer(DriverOutputs& out);
   void on_before(const ScreenOutputs& screen, DriverOutputs& out);
   void on_read_back(const ScreenOutputs& screen, DriverOutputs& out);
+  void next_wish();
+  void look(const ScreenOutputs& screen, std::vector<KnownOutput>& outputs) const;
   void make_mode(const RandrChange::NewMode& mode);
   void add_mode(xcb_randr_output_t output, xcb_randr_mode_t mode);
   void change(const RandrChange& change, xcb_timestamp_t config_time);
@@ -56,7 +59,8 @@ class RandrCommandRunner {
   XConnection& connection_;
   const xcb_atom_t& edid_;
   OutputCommandQueue queue_;    // the front one is at work unless kIdle
-  bool has_made_mode_ = false;  // for the one at work
+  std::size_t wish_ = 0;        // of the one at work: those before it are done
+  bool has_made_mode_ = false;  // for that wish
   std::string refusal_;         // what the server said to its change, when it did not say success
   Step step_ = Step::kIdle;
   bool awaits_ = false;   // an answer is owed; nothing is asked before it came

@@ -192,6 +192,15 @@ class RealMessages(unittest.TestCase):
                                     "command-output-" + name, "command-output-result")
             self.assertEqual(reply.status, 200, reply)
             self.assertEqual(set(reply.result), {"before", "after"})
+        reply = self.check_call(caller, "compositor/" + WALL, "output.configure",
+                                {"outputs": [{"output": output, "scale": 3 + i}], "confirm_within_ms": 600_000},
+                                "command-output-configure", "command-output-configure-result")
+        self.assertEqual(reply.status, 200, reply)
+        self.assertEqual(set(reply.result), {"before", "after", "confirm_within_ms"})
+        for status in (200, 409):  # the second finds nothing to confirm
+            reply = self.check_call(caller, "compositor/" + WALL, "output.confirm", {},
+                                    "command-output-confirm", "command-output-confirm-result")
+            self.assertEqual(reply.status, status, reply)
         # sway 1.7 says success, and its headless outputs stay on.
         reply = self.check_call(caller, "compositor/" + WALL, "output.disable", {"output": output},
                                 "command-output-disable", "command-output-result")
@@ -244,8 +253,12 @@ class Refusals(unittest.TestCase):
     OPEN = {"request-header", "register", "worker-register", "job-id", "job-list-params", "group-call", "status-report", "manifest", "manifest-put", "page"}
 
     # Of what the broker writes, only these may be missing.
-    MAY_BE_MISSING = {"reply-header": {"error", "age_ms", "result"}, "command-output-result": {"before", "after"},
-                      "command-output-mode": {"refresh_mhz"},
+    MAY_BE_MISSING = {"reply-header": {"error", "age_ms", "result"},
+                      "command-output-result": {"before", "after", "confirm_within_ms"},
+                      "command-output-configure-result": {"before", "after", "confirm_within_ms"},
+                      "command-output-mode": {"refresh_mhz", "confirm_within_ms"},
+                      **{"command-output-" + name: {"confirm_within_ms"} for name in
+                         ("configure", "disable", "enable", "position", "power", "scale", "transform")},
                       "job": {"ended_at", "status", "error", "result"}, "group-part": {"error"}, "status": {"crash"}}
 
     def refused(self, name, message, why):

@@ -324,6 +324,28 @@ TEST_F(SwayCommands, SetAModeWithItsRefreshRate) {
   EXPECT_EQ(field(swaymsg_output(sway_, "HEADLESS-2"), "current_mode", "refresh"), Value(59951));
 }
 
+TEST_F(SwayCommands, ChangeSeveralOutputs) {
+  const auto done =
+      loop_.run("output.configure",
+                test::configure(
+                    {Value::map({{"output", "HEADLESS-1"}, {"width_px", 800}, {"height_px", 600}, {"x", 0}, {"y", 0}}),
+                     Value::map({{"output", "HEADLESS-2"}, {"scale", 2}, {"x", 800}, {"y", 0}})}));
+  EXPECT_EQ(done.status, Status::kDone) << as_text(done);
+  EXPECT_EQ(field(swaymsg_output(sway_, "HEADLESS-1"), "current_mode", "width"), Value(800));
+  EXPECT_EQ(field(swaymsg_output(sway_, "HEADLESS-2"), "scale"), Value(2.0));
+  EXPECT_EQ(field(swaymsg_output(sway_, "HEADLESS-2"), "rect", "x"), Value(800));
+  const auto unknown =
+      loop_.run("output.configure", test::configure({Value::map({{"output", "HEADLESS-1"}, {"scale", 3}}),
+                                                     Value::map({{"output", "NOPE-1"}, {"scale", 3}})}));
+  EXPECT_EQ(unknown.status, Status::kNotFound) << as_text(unknown);
+  EXPECT_EQ(field(swaymsg_output(sway_, "HEADLESS-1"), "scale"), Value(1.0)) << "nothing of it is done";
+  const auto lied =
+      loop_.run("output.configure", test::configure({Value::map({{"output", "HEADLESS-1"}, {"scale", 3}}),
+                                                     Value::map({{"output", "HEADLESS-2"}, {"enabled", false}})}));
+  EXPECT_EQ(lied.status, Status::kFailed) << as_text(lied);
+  EXPECT_EQ(lied.result.find("after")->if_array()->size(), 2U) << as_text(lied);
+}
+
 TEST_F(SwayCommands, SetAFractionalScale) {
   const auto done = loop_.run("output.scale", Value::map({{"output", "HEADLESS-1"}, {"scale", 1.5}}));
   EXPECT_EQ(done.status, Status::kDone) << as_text(done);

@@ -128,6 +128,22 @@ TEST_F(Kwin, SwitchesAnOutputOffAndOnAgain) {
   EXPECT_THAT(wayland_info(), HasSubstr("Virtual-1"));
 }
 
+TEST_F(Kwin, ChangesSeveralOutputsTogetherOrNone) {
+  const Value first = Value::map({{"output", "Virtual-0"}, {"scale", 1.5}});
+  const auto done = loop_.run("output.configure",
+                              test::configure({first, Value::map({{"output", "Virtual-1"}, {"x", 2000}, {"y", 100}})}));
+  EXPECT_EQ(done.status, Status::kDone) << as_text(done);
+  EXPECT_EQ(done.result.find("before")->if_array()->size(), 2U) << as_text(done);
+  EXPECT_EQ(field(done.result.find("after")->if_array()->at(1), "x"), Value(2000)) << as_text(done);
+  EXPECT_EQ(described("Virtual-0")->scale, 1.5);
+  // kwin keeps one output on; what was asked of the other one isn't done either.
+  const auto refused =
+      loop_.run("output.configure", test::configure({Value::map({{"output", "Virtual-0"}, {"enabled", false}}),
+                                                     Value::map({{"output", "Virtual-1"}, {"enabled", false}})}));
+  EXPECT_EQ(refused.status, Status::kFailed) << as_text(refused);
+  EXPECT_THAT(wayland_info(), AllOf(HasSubstr("Virtual-0"), HasSubstr("Virtual-1")));
+}
+
 TEST_F(Kwin, RefusesToSwitchItsLastOutputOff) {
   ASSERT_EQ(loop_.run("output.disable", on_output("Virtual-1")).status, Status::kDone);
   const auto refused = loop_.run("output.disable", on_output("Virtual-0"));

@@ -154,6 +154,33 @@ class SystemTest(unittest.TestCase):
         self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
         self.assertIn('"scale"', run.stdout)
 
+    def test_a_change_that_nobody_confirms_is_taken_back(self):
+        self.start_sway_and_agent()
+
+        def wait_manifest_width(wanted):
+            deadline = time.monotonic() + PATIENCE
+            while True:
+                outputs = {o["name"]: o["current_mode"]["width_px"] for o in self.get_manifest()["manifest"]["outputs"]}
+                if outputs["HEADLESS-1"] == wanted:
+                    return
+                self.assertLess(time.monotonic(), deadline, outputs)
+
+        change = ("output.configure", "HEADLESS-1", "800x600", "HEADLESS-2", "scale=2")
+        run = self.ctl("run", "--confirm-within", "1s", ID, *change)
+        self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
+        self.assertIn("HEADLESS-2: scale 1 → 2", run.stdout.replace("1.0", "1").replace("2.0", "2"))
+        self.assertIn("taken back in 1.0 s unless you confirm it: compositorctl run " + ID + " output.confirm", run.stderr)
+        wait_manifest_width(1280)
+        late = self.ctl("run", ID, "output.confirm")
+        self.assertEqual(late.returncode, 3, late.stdout + late.stderr)
+        kept = self.ctl("run", "--confirm-within", "10min", ID, *change)
+        self.assertEqual(kept.returncode, 0, kept.stdout + kept.stderr)
+        second = self.ctl("run", ID, "output.scale", "HEADLESS-1", "3")
+        self.assertIn("waits for output.confirm", second.stderr)
+        self.assertEqual(self.ctl("run", ID, "output.confirm").returncode, 0)
+        self.assertEqual(self.ctl("run", ID, "output.scale", "HEADLESS-1", "3").returncode, 0)
+        wait_manifest_width(800)
+
     def test_every_output_command_is_read_back_and_reaches_the_manifest(self):
         self.start_sway_and_agent()
         for command, key, wanted in (

@@ -57,7 +57,7 @@ class PhocCommands : public ::testing::Test {
 
 TEST_F(PhocCommands, AreAllAnnounced) {
   const auto& commands = loop_.last<Described>()->manifest.commands;
-  EXPECT_EQ(commands.size(), 7U);
+  EXPECT_EQ(commands.size(), 8U);
   for (const auto& command : commands) EXPECT_TRUE(command.supported) << command.name << ": " << command.reason;
 }
 
@@ -75,6 +75,26 @@ TEST_F(PhocCommands, SetACustomModeWithItsRefreshRate) {
     const msg::Output* output = described("HEADLESS-1");
     return output != nullptr && output->current_mode && output->current_mode->width_px == 1024;
   })) << "the manifest does not follow";
+}
+
+TEST_F(PhocCommands, ChangeAllOfAnOutputAtOnce) {
+  const Value wish = Value::map({{"output", "HEADLESS-1"},
+                                 {"width_px", 1024},
+                                 {"height_px", 768},
+                                 {"scale", 2},
+                                 {"x", 50},
+                                 {"y", 60},
+                                 {"transform", "90"}});
+  const auto done = loop_.run("output.configure", test::configure({wish}));
+  EXPECT_EQ(done.status, Status::kDone) << as_text(done);
+  const Value after = done.result.find("after")->if_array()->front();
+  EXPECT_EQ(field(after, "current_mode", "width_px"), Value(1024)) << as_text(done);
+  EXPECT_EQ(field(after, "x"), Value(50));
+  EXPECT_EQ(field(after, "transform"), Value("90"));
+  // A part that phoc can't do: the others are not done either.
+  const auto refused =
+      loop_.run("output.configure", test::configure({Value::map({{"output", "HEADLESS-1"}, {"enabled", false}})}));
+  EXPECT_EQ(refused.status, Status::kFailed) << as_text(refused);
 }
 
 TEST_F(PhocCommands, SetAFractionalScale) {

@@ -451,6 +451,33 @@ TEST_F(XCommands, EndByTheirDeadlineWhenTheServerIsStopped) {
   EXPECT_THAT(xrandr(), HasSubstr("screen connected 640x480+0+0")) << "the late command changed nothing";
 }
 
+TEST_F(XCommands, ChangeSeveralOutputsOfARealServer) {
+  CompositorProcess xorg = display_.xorg();
+  start(xorg);
+  Value wide = size_of("DUMMY0", 1024, 768);
+  wide.set("x", Value(0));
+  wide.set("y", Value(600));
+  Value added = size_of("DUMMY1", 800, 600);
+  added.set("x", Value(0));
+  added.set("y", Value(0));
+  const auto done = loop_.run("output.configure", test::configure({wide, added}));
+  EXPECT_EQ(done.status, Status::kDone) << as_text(done);
+  EXPECT_THAT(xrandr(), AllOf(HasSubstr("DUMMY0 connected primary 1024x768+0+600"),
+                              HasSubstr("DUMMY1 connected 800x600+0+0"), HasSubstr("current 1024 x 1368")));
+  const auto scaled =
+      loop_.run("output.configure", test::configure({Value::map({{"output", "DUMMY0"}, {"scale", 2}})}));
+  EXPECT_EQ(scaled.status, Status::kUnsupported) << as_text(scaled);
+  EXPECT_THAT(scaled.error, HasSubstr("scale"));
+  Value huge = size_of("DUMMY1", 16000, 16000);
+  const auto stopped =
+      loop_.run("output.configure", test::configure({Value::map({{"output", "DUMMY0"}, {"x", 10}, {"y", 0}}), huge}));
+  EXPECT_NE(stopped.status, Status::kDone) << as_text(stopped);
+  EXPECT_NE(stopped.result.find("after"), nullptr) << "what was done before it failed: " << as_text(stopped);
+  const auto off =
+      loop_.run("output.configure", test::configure({Value::map({{"output", "DUMMY1"}, {"enabled", false}})}));
+  EXPECT_EQ(off.status, Status::kDone) << as_text(off);
+}
+
 TEST_F(XCommands, DriveTheOutputsOfARealServer) {
   CompositorProcess xorg = display_.xorg();
   start(xorg);

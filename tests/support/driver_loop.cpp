@@ -100,4 +100,8 @@ msg::Value field(const msg::Value& map, std::string_view a, std::string_view b, 
 
 msg::Value on_output(const std::string& output) { return msg::Value::map({{"output", output}}); }
 
+msg::Value configure(std::vector<msg::Value> outputs) {
+  return msg::Value::map({{"outputs", msg::Value::array(std::move(outputs))}});
+}
+
 }  // namespace compositord::test

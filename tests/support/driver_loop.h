@@ -61,5 +61,7 @@ const msg::Output* find_output(const msg::Manifest& manifest, const std::string&
 msg::Value field(const msg::Value& map, std::string_view a, std::string_view b = {}, std::string_view c = {});
 // The parameters of a command that only says for which output it is.
 msg::Value on_output(const std::string& output);
+// Those of output.configure.
+msg::Value configure(std::vector<msg::Value> outputs);
 
 }  // namespace compositord::test

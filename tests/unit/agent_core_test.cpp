@@ -108,11 +108,13 @@ class AgentCoreTest : public testing::Test {
     answer(Status::kDone);
     sends_.clear();
   }
-  void request(const char* method, std::optional<std::int64_t> deadline_ms = {}) {
+  void request(const char* method, std::optional<std::int64_t> deadline_ms = {},
+               msg::Value params = msg::Value::map()) {
     msg::Call call;
     call.header.id = 7;
     call.header.method = method;
     call.header.deadline_ms = deadline_ms;
+    call.params = std::move(params);
     from_broker(mdp::WorkerRequest{"client", msg::serialize_call(call)});
   }
 
@@ -215,6 +217,42 @@ TEST_F(AgentCoreTest, ACommandEndsOnceWithWhatTheDriverSays) {
   EXPECT_THAT(sent(), ElementsAre("FINAL 200"));
   step(input::FromDriver{event::CommandFinished{executes_[0].command_id, Status::kDone, "", msg::Value::map()}});
   EXPECT_THAT(sent(), ElementsAre());
+}
+
+TEST_F(AgentCoreTest, TakesBackAChangeThatNobodyConfirmsAlsoWithoutABroker) {
+  go_online_with_compositor();
+  request("output.confirm");
+  EXPECT_THAT(sent(), ElementsAre("FINAL 409")) << "nothing waits for it";
+  const msg::Value guarded = msg::Value::map({{"output", "DP-1"}, {"confirm_within_ms", 10'000}});
+  const auto mode = [](int width) {
+    return msg::Value::map(
+        {{"name", "DP-1"}, {"current_mode", msg::Value::map({{"width_px", width}, {"height_px", 600}})}});
+  };
+  request("output.mode", {}, guarded);
+  ASSERT_EQ(executes_.size(), 1U);
+  EXPECT_EQ(executes_[0].params, msg::Value::map({{"output", "DP-1"}})) << "a driver is not told";
+  request("output.mode");
+  EXPECT_THAT(sent(), ElementsAre("FINAL 409")) << "one at a time";
+  step(input::FromDriver{event::CommandFinished{executes_[0].command_id, Status::kDone, "",
+                                                msg::Value::map({{"before", mode(1280)}, {"after", mode(800)}})}});
+  EXPECT_THAT(sent(), ElementsAre("FINAL 200"));
+  step(input::BusDisconnected{});  // as when the change took the line with it
+  pass(seconds(10), false);
+  ASSERT_EQ(executes_.size(), 2U);
+  EXPECT_EQ(*executes_[1].params.find("width_px"), msg::Value(1280));
+}
+
+TEST_F(AgentCoreTest, KeepsAChangeThatIsConfirmed) {
+  go_online_with_compositor();
+  request("output.mode", {}, msg::Value::map({{"confirm_within_ms", 10'000}}));
+  step(input::FromDriver{event::CommandFinished{executes_.at(0).command_id, Status::kDone, "",
+                                                msg::Value::map({{"before", msg::Value::map()}})}});
+  sent();
+  request("output.confirm", {}, msg::Value::map({{"really", true}}));
+  request("output.confirm");
+  EXPECT_THAT(sent(), ElementsAre("FINAL 400", "FINAL 200"));
+  pass(seconds(20));
+  EXPECT_EQ(executes_.size(), 1U);
 }
 
 TEST_F(AgentCoreTest, RefusesACommandThatIsUnknownOrUnsupportedOrMalformed) {

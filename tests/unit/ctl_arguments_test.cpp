@@ -37,6 +37,19 @@ TEST(CtlRunArguments, ReadsOutputCommands) {
   EXPECT_THAT(run_json("output.power", {"DP-1", "standby"}), HasSubstr("\"standby\": on or off expected"));
 }
 
+TEST(CtlRunArguments, ReadsSeveralOutputs) {
+  EXPECT_EQ(
+      run_json("output.configure", {"DP-1", "1920x1080@60", "0,0", "DP-2", "on", "90", "scale=1.5", "HDMI-1", "off"}),
+      R"({"outputs":[{"output":"DP-1","width_px":1920,"height_px":1080,"refresh_mhz":60000,"x":0,"y":0},)"
+      R"({"output":"DP-2","enabled":true,"transform":"90","scale":1.5},{"output":"HDMI-1","enabled":false}]})");
+  EXPECT_EQ(run_json("output.configure", {"confirm_within_ms=5000", "DP-1", "transform=180"}),
+            R"({"confirm_within_ms":5000,"outputs":[{"output":"DP-1","transform":"180"}]})");
+  EXPECT_EQ(run_json("output.configure", {R"({"outputs":[]})"}), R"({"outputs":[]})");
+  EXPECT_THAT(run_json("output.configure", {"DP-1", "1920by1080"}), HasSubstr("a mode WIDTHxHEIGHT"));
+  EXPECT_THAT(run_json("output.configure", {"DP-1", "on", "off"}), HasSubstr("enabled is given twice"));
+  EXPECT_THAT(run_json("output.configure", {R"({"outputs":[]})", "DP-1", "on"}), HasSubstr("outputs is given twice"));
+}
+
 TEST(CtlRunArguments, ReadsKeysAsJsonElseAsText) {
   EXPECT_EQ(run_json("x", {"a=1", "b=true", "c=hello", "d=[1,2]", "e=\"7\"", "f=", "g=a=b"}),
             R"({"a":1,"b":true,"c":"hello","d":[1,2],"e":"7","f":"","g":"a=b"})");

@@ -32,9 +32,9 @@ KnownOutput switched_off(const std::string& name, std::vector<msg::Mode> modes =
   return known;
 }
 
-OutputCommand command(const std::string& method, Value params) {
+OutputRequest command(const std::string& method, Value params) {
   params.set("output", "A-1");
-  return *parse_output_command(method, params);
+  return *parse_output_request(method, params);
 }
 
 // --- what a command means for the heads ---
@@ -75,6 +75,23 @@ TEST(WlrChanges, KeepAnOutputOnWhoseHeadDeniesIt) {
   EXPECT_EQ(changes[1].scale, 1.0);
   EXPECT_TRUE(changes[1].enabled);
   EXPECT_EQ(changes[1].mode, outputs[1].output.current_mode);
+}
+
+TEST(WlrChanges, OfSeveralOutputsAreOneConfiguration) {
+  const std::vector<KnownOutput> outputs{output("A-1"), output("A-2"), output("A-3")};
+  const Value first = Value::map({{"output", "A-1"}, {"scale", 2}, {"x", 5}, {"y", 6}});
+  const Value third = Value::map({{"output", "A-3"}, {"enabled", false}});
+  const auto request =
+      parse_output_request("output.configure", Value::map({{"outputs", Value::array({first, third})}}));
+  ASSERT_TRUE(request);
+  HeadChange scaled;
+  scaled.name = "A-1";
+  scaled.scale = 2.0;
+  scaled.position = std::pair{5, 6};
+  HeadChange off;
+  off.name = "A-3";
+  off.enabled = false;
+  EXPECT_THAT(changes_for(*request, outputs, outputs), ElementsAre(scaled, off));
 }
 
 // --- the state machine ---

@@ -78,7 +78,7 @@ TEST(OutputCommand, RefusesWrongParametersWithASentence) {
 TEST(OutputCommand, SwitchesOutputsAndTheirPower) {
   const auto line = [](const char* method, Value params) {
     params.set("output", "DP-1");
-    return to_ipc_line(*parse_output_command(method, params));
+    return to_ipc_line(*parse_output_request(method, params));
   };
   EXPECT_EQ(line("output.enable", Value::map()), "output \"DP-1\" enable");
   EXPECT_EQ(line("output.disable", Value::map()), "output \"DP-1\" disable");
@@ -102,8 +102,8 @@ TEST(OutputCommand, LetsNoNameIntoSwaysLanguage) {
 
 TEST(OutputCommand, SaysItInSwaysWords) {
   const auto line = [](const std::string& method, Value params) {
-    const auto command = parse_output_command(method, params);
-    return command ? to_ipc_line(*command) : command.error().text;
+    const auto request = parse_output_request(method, params);
+    return request ? to_ipc_line(*request) : request.error().text;
   };
   Value with_refresh = mode_params("A", 800, 600);
   with_refresh.set("refresh_mhz", Value(59951));
@@ -112,6 +112,56 @@ TEST(OutputCommand, SaysItInSwaysWords) {
   EXPECT_EQ(line("output.scale", Value::map({{"output", "A"}, {"scale", 1.25}})), "output \"A\" scale 1.25000");
   EXPECT_EQ(line("output.position", Value::map({{"output", "A"}, {"x", -1}, {"y", 2}})), "output \"A\" position -1 2");
   EXPECT_EQ(line("output.transform", Value::map({{"output", "A"}, {"transform", "90"}})), "output \"A\" transform 270");
+}
+
+Value configure(std::vector<Value> outputs) { return Value::map({{"outputs", Value::array(std::move(outputs))}}); }
+
+TEST(OutputRequest, SaysSeveralOutputsInOneLine) {
+  Value moved = mode_params("A", 800, 600);
+  moved.set("x", Value(0));
+  moved.set("y", Value(10));
+  moved.set("scale", Value());  // null: as it is
+  const auto request =
+      parse_output_request("output.configure", configure({moved, Value::map({{"output", "B"}, {"enabled", false}})}));
+  ASSERT_TRUE(request) << request.error().text;
+  EXPECT_EQ(to_ipc_line(*request), "output \"A\" mode 800x600; output \"A\" position 0 10; output \"B\" disable");
+  EXPECT_TRUE(switches(*request, "B"));
+  EXPECT_FALSE(switches(*request, "A"));
+}
+
+TEST(OutputRequest, NamesThePlaceOfWhatIsWrong) {
+  const Value good = Value::map({{"output", "A"}, {"scale", 2}});
+  struct Bad {
+    Value params;
+    const char* says;
+  };
+  const std::vector<Bad> all{
+      {Value::map(), "outputs: a list of 1 to 64 outputs expected"},
+      {configure({}), "outputs: a list of 1 to 64"},
+      {configure(std::vector<Value>(65, good)), "outputs: a list of 1 to 64"},
+      {configure({Value("A")}), "outputs[0].a string where an output's map belongs"},
+      {configure({good, Value::map({{"output", "B"}, {"scale", 99}})}), "outputs[1].scale: 99 is out of range"},
+      {configure({Value::map({{"output", "A"}, {"width_px", 8}})}), "outputs[0].height_px: missing"},
+      {configure({Value::map({{"output", "A"}, {"x", 8}})}), "outputs[0].y: missing"},
+      {configure({Value::map({{"output", "A"}, {"colour", 8}})}), "outputs[0].colour: output.configure has no such"},
+      {configure({Value::map({{"output", "A"}, {"", 8}})}), "outputs[0].: output.configure has no such"},
+      {configure({Value::map({{"output", "A"}})}), "outputs[0].nothing is asked of this output"},
+      {configure({Value::map({{"scale", 2}})}), "outputs[0].output: missing"},
+      {configure({Value::map({{"output", "A;exec x"}, {"scale", 2}})}), "outputs[0].output: \"A;exec x\" can't be"},
+      {configure({Value::map({{"output", "A"}, {"enabled", "no"}})}), "outputs[0].enabled: true or false expected"},
+      {configure({Value::map({{"output", "A"}, {"enabled", false}, {"scale", 2}})}),
+       "outputs[0].enabled: an output that"},
+      {configure({good, good}), "outputs[1].output: A is in the list already"},
+  };
+  for (const Bad& bad : all) {
+    const auto request = parse_output_request("output.configure", bad.params);
+    ASSERT_FALSE(request) << msg::encode_json(bad.params);
+    EXPECT_EQ(request.error().status, Status::kMalformed);
+    EXPECT_THAT(request.error().text, ::testing::StartsWith(bad.says));
+  }
+  Value more = configure({good});
+  more.set("force", Value(true));
+  EXPECT_THAT(parse_output_request("output.configure", more).error().text, HasSubstr("force"));
 }
 
 TEST(OutputCommand, RefusesAModeThatAMonitorDoesNotHave) {

@@ -23,6 +23,7 @@ struct Texts {
   std::string deadline;
   std::string ttl;
   std::string idem;
+  std::string confirm_within;
   std::int64_t max_fail = -1;
   std::string run_for;
   std::uint64_t count = 0;
@@ -125,6 +126,10 @@ void declare_calls(CLI::App& app, std::map<const CLI::App*, Command>& commands, 
   run->add_flag("--idempotent", options.idempotent, "With --queue: it may be carried out more than once");
   run->add_option("--idem", texts.idem, "A key: the same call again under it is not carried out again")
       ->type_name("KEY");
+  run->add_option("--confirm-within", texts.confirm_within,
+                  "Of a change of outputs: it is taken back unless output.confirm comes in time; 1s to 10min")
+      ->check(is_duration())
+      ->type_name("DURATION");
   run->add_option("-l,--label", options.labels, "With a pattern: only those with this label")
       ->check(is_label())
       ->allow_extra_args(false)
@@ -147,6 +152,7 @@ void declare_calls(CLI::App& app, std::map<const CLI::App*, Command>& commands, 
       "  compositorctl run wall-3/wayland-1 output.scale HEADLESS-1 1.5\n"
       "  compositorctl run wall-3/wayland-1 output.position HEADLESS-1 100,200\n"
       "  compositorctl run wall-3/wayland-1 output.transform HEADLESS-1 90\n"
+      "  compositorctl run --confirm-within 15s wall-3/wayland-1 output.configure DP-1 1920x1080 0,0 DP-2 on 1920,0\n"
       "  compositorctl run 'wall-*/*' -l site=berlin --batch 10 --max-fail 2 output.scale HEADLESS-1 2\n"
       "  compositorctl run --queue --ttl 8h wall-3/wayland-1 output.scale HEADLESS-1 2\n"
       "  compositorctl run wall-3/wayland-1 output.scale output=HEADLESS-1 scale=2\n"
@@ -243,6 +249,7 @@ void finish(const CLI::App& app, const std::map<const CLI::App*, Command>& comma
   take_duration(texts.deadline, options.deadline);
   take_duration(texts.run_for, options.run_for);
   take_duration(texts.ttl, options.ttl);
+  take_duration(texts.confirm_within, options.confirm_within);
   if (!texts.idem.empty()) options.idem = texts.idem;
   if (texts.max_fail >= 0) options.max_fail = texts.max_fail;
   if (texts.count > 0) options.count = texts.count;

@@ -34,6 +34,7 @@ struct Options {
   bool queue = false;
   std::optional<Duration> ttl;
   bool idempotent = false;
+  std::optional<Duration> confirm_within;
   std::vector<std::string> facts;  // FACT=VALUE, all must fit
   std::int64_t batch = 0;          // 0: all at once
   std::optional<std::int64_t> max_fail;

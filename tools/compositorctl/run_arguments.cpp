@@ -1,5 +1,6 @@
 #include "tools/compositorctl/run_arguments.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -118,9 +119,60 @@ Result<void> put_object(msg::Value& params, const std::string& word) {
   return {};
 }
 
+Result<void> put_pair(msg::Value& params, const std::string& word, std::size_t equals) {
+  if (equals == 0) return malformed(word, "there is no key before the =");
+  const std::string key = word.substr(0, equals);
+  const std::string text = word.substr(equals + 1);
+  if (key == "transform") return put(params, key, msg::Value(text));  // "90" is a name, not a number
+  Result<msg::Value> value = msg::decode_json(text);
+  return put(params, key, value ? std::move(*value) : msg::Value(text));
+}
+
+bool is_transform(std::string_view word) {
+  const auto names = enum_names(msg::Transform{});
+  return std::any_of(names.begin(), names.end(), [&](const auto& entry) { return entry.name == word; });
+}
+
+bool begins_a_number(std::string_view word) {
+  if (word.starts_with('-')) word.remove_prefix(1);
+  return !word.empty() && word.front() >= '0' && word.front() <= '9';
+}
+
+// NAME, then what is wanted of that output: on, off, a mode, a position, a transform, key=value; then the next NAME.
+Result<msg::Value> parse_configure(const std::vector<std::string>& words) {
+  msg::Value params = msg::Value::map();
+  msg::Value outputs = msg::Value::array();
+  for (const std::string& word : words) {
+    const std::size_t equals = word.find('=');
+    msg::Value* output = outputs.if_array()->empty() ? nullptr : &outputs.if_array()->back();
+    Result<void> added;
+    if (word.starts_with('{')) {
+      added = put_object(params, word);
+    } else if (equals != std::string::npos) {
+      added = put_pair(output == nullptr ? params : *output, word, equals);
+    } else if (output != nullptr && is_transform(word)) {
+      added = put_transform(*output, word);
+    } else if (output == nullptr || (word != "on" && word != "off" && !begins_a_number(word))) {
+      outputs.push(msg::Value::map({{"output", word}}));
+    } else if (!begins_a_number(word)) {
+      added = put(*output, "enabled", msg::Value(word == "on"));
+    } else if (word.find(',') != std::string::npos) {
+      added = put_position(*output, word);
+    } else {
+      added = put_mode(*output, word);
+    }
+    if (!added) return tl::unexpected<Error>(added.error());
+  }
+  if (outputs.if_array()->empty()) return params;
+  const Result<void> added = put(params, "outputs", std::move(outputs));
+  if (!added) return tl::unexpected<Error>(added.error());
+  return params;
+}
+
 }  // namespace
 
 Result<msg::Value> parse_run_arguments(const std::string& command, const std::vector<std::string>& words) {
+  if (command == "output.configure") return parse_configure(words);
   msg::Value params = msg::Value::map();
   const bool about_output = command.starts_with("output.");
   for (const std::string& word : words) {
@@ -128,12 +180,8 @@ Result<msg::Value> parse_run_arguments(const std::string& command, const std::ve
     Result<void> added;
     if (word.starts_with('{')) {
       added = put_object(params, word);
-    } else if (equals == 0) {
-      added = malformed(word, "there is no key before the =");
     } else if (equals != std::string::npos) {
-      const std::string text = word.substr(equals + 1);
-      Result<msg::Value> value = msg::decode_json(text);
-      added = put(params, word.substr(0, equals), value ? std::move(*value) : msg::Value(text));
+      added = put_pair(params, word, equals);
     } else if (about_output && params.find("output") == nullptr) {
       added = put(params, "output", msg::Value(word));
     } else if (about_output) {

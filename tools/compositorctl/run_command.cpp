@@ -69,6 +69,15 @@ Outcome<ExitCode> check_manifest(Session& session) {
   return tl::unexpected<Failure>(std::move(*refused));
 }
 
+std::string change_text(const msg::Value& before, const msg::Value& after) {
+  const std::string name = after.find("name") == nullptr ? "" : field_text(after.find("name")) + ": ";
+  std::string text;
+  for (const Difference& difference : differences(before, after)) {
+    text += fmt::format("{}{} {} → {}\n", name, safe_text(difference.key), difference.before, difference.after);
+  }
+  return text.empty() ? name + "nothing changed: before and after are the same\n" : text;
+}
+
 }  // namespace
 
 std::optional<Failure> objection(const msg::Manifest& manifest, const std::string& id, const std::string& command) {
@@ -92,22 +101,25 @@ std::optional<Failure> objection(const msg::Manifest& manifest, const std::strin
 std::string result_text(const msg::Value& result) {
   const msg::Value* before = result.find("before");
   const msg::Value* after = result.find("after");
-  if (before == nullptr || after == nullptr || !before->is_map() || !after->is_map()) {
-    const bool empty = result.is_map() && result.if_map()->empty();
-    return empty ? std::string() : safe_json(result, 2) + '\n';
+  if (before != nullptr && after != nullptr) {
+    if (before->is_map() && after->is_map()) return change_text(*before, *after);
+    const msg::Value::Array* befores = before->if_array();  // of output.configure, in the same order
+    const msg::Value::Array* afters = after->if_array();
+    if (befores != nullptr && afters != nullptr && befores->size() == afters->size()) {
+      std::string text;
+      for (std::size_t i = 0; i < befores->size(); ++i) text += change_text((*befores)[i], (*afters)[i]);
+      return text;
+    }
   }
-  const std::string name = after->find("name") == nullptr ? "" : field_text(after->find("name")) + ": ";
-  std::string text;
-  for (const Difference& difference : differences(*before, *after)) {
-    text += fmt::format("{}{} {} → {}\n", name, safe_text(difference.key), difference.before, difference.after);
-  }
-  return text.empty() ? name + "nothing changed: before and after are the same\n" : text;
+  const bool empty = result.is_map() && result.if_map()->empty();
+  return empty ? std::string() : safe_json(result, 2) + '\n';
 }
 
 Outcome<ExitCode> run_run(Session& session) {
   const Options& options = session.options;
-  const Result<msg::Value> params = parse_run_arguments(options.method, options.arguments);
+  Result<msg::Value> params = parse_run_arguments(options.method, options.arguments);
   if (!params) return give_up(ExitCode::kUsage, params.error().text);
+  if (options.confirm_within) params->set("confirm_within_ms", to_ms(*options.confirm_within));
   if ((options.ttl || options.idempotent) && !options.queue) {
     return give_up(ExitCode::kUsage, "--ttl and --idempotent say how --queue is meant: give that, too");
   }
@@ -136,6 +148,12 @@ Outcome<ExitCode> run_run(Session& session) {
                                                                    : result_text(reply->result));
   if (!printed) return tl::unexpected<Failure>(printed.error());
   if (code != ExitCode::kDone) session.console.note(safe_text(status_text(reply->header)));
+  if (const msg::Value* within = reply->result.find("confirm_within_ms");
+      within != nullptr && within->if_int() != nullptr) {
+    session.console.note(
+        fmt::format("it is taken back in {} unless you confirm it: compositorctl run {} output.confirm",
+                    age_text(*within->if_int()), safe_text(options.id)));
+  }
   return code;
 }
 
