@@ -28,7 +28,8 @@ void FrameExtentsProbe::on_event(const xcb_generic_event_t& event) {
   if ((event.response_type & 0x7fU) != XCB_PROPERTY_NOTIFY) return;
   const auto& notify = reinterpret_cast<const xcb_property_notify_event_t&>(event);
   if (notify.window != window_ || notify.atom != atoms_.frame_extents) return;
-  is_answered_ = std::exchange(is_waiting_, false);
+  // Not assigned: a second one in the same turn, to a question that was taken back, must not undo the first.
+  if (std::exchange(is_waiting_, false)) is_answered_ = true;
 }
 
 bool FrameExtentsProbe::service(Instant) { return std::exchange(is_answered_, false); }
