@@ -141,7 +141,7 @@ void AgentCore::on(input::FromDriver& from, Instant now, Outputs& out) {
                           }
                         },
                         [&](driver_event::CauseSeen& e) { changed = health_.cause_seen(e, now); },
-                        [&](driver_event::Gone& e) { on_gone(e.end, e.text, now, out); },
+                        [&](driver_event::Gone& e) { on_gone(e, now, out); },
                         [&](driver_event::CommandFinished& e) { commands_.driver_finished(std::move(e), now, out); }},
              from.event);
   status_report_.wanted |= changed;
@@ -149,6 +149,7 @@ void AgentCore::on(input::FromDriver& from, Instant now, Outputs& out) {
 
 void AgentCore::on_described(driver_event::Described& described, Instant now, Outputs& out) {
   status_report_.wanted |= health_.described(now);
+  status_report_.wanted |= compare_parts(described.manifest, now, out);
   status_report_.not_before = std::min(status_report_.not_before, now);
   if (!described_) {
     out.log.push_back(LogEvent(Severity::kInfo, "compositor.up")
@@ -170,12 +171,36 @@ void AgentCore::on_described(driver_event::Described& described, Instant now, Ou
   manifest_report_.not_before = now;
 }
 
-void AgentCore::on_gone(const ProcessEnd& end, const std::string& text, Instant now, Outputs& out) {
+// An X server that goes on without its compositing manager answers as if nothing had happened.
+bool AgentCore::compare_parts(const msg::Manifest& next, Instant now, Outputs& out) {
+  const auto has_role = [](const msg::Manifest& manifest, const std::string& role) {
+    const auto& parts = manifest.parts;
+    return parts && std::any_of(parts->begin(), parts->end(), [&](const msg::Part& part) { return part.role == role; });
+  };
+  const std::optional<ProcessEnd> crash = std::exchange(crash_, std::nullopt);
+  if (!lost_role_.empty() && has_role(next, lost_role_)) {
+    lost_role_.clear();
+    return health_.part_back(now);
+  }
+  if (!crash || !manifest_ || !manifest_->parts) return false;
+  for (const msg::Part& part : *manifest_->parts) {
+    if (part.name != manifest_->name || part.role == "server" || has_role(next, part.role)) continue;
+    lost_role_ = part.role;
+    out.log.push_back(
+        LogEvent(Severity::kWarning, "compositor.part_lost").with("part", part.name).with("left", next.name));
+    return health_.part_lost(*crash, part.name + " is not back, " + next.name + " goes on without it", now);
+  }
+  return false;
+}
+
+void AgentCore::on_gone(const driver_event::Gone& gone, Instant now, Outputs& out) {
+  if (described_ && !gone.as_asked) crash_ = gone.end;
   described_ = false;
-  status_report_.wanted |= health_.gone(end, now);
+  lost_role_.clear();
+  status_report_.wanted |= health_.gone(gone.end, now);
   status_report_.not_before = std::min(status_report_.not_before, now);
   commands_.compositor_gone(out);
-  out.log.push_back(LogEvent(Severity::kWarning, "compositor.gone").with("why", text));
+  out.log.push_back(LogEvent(Severity::kWarning, "compositor.gone").with("why", gone.text));
 }
 
 void AgentCore::on(input::ChildStarted& child, Instant now, Outputs& out) {
@@ -196,7 +221,7 @@ void AgentCore::on(input::ChildEnded& child, Instant now, Outputs& out) {
   const UnixMs before = crash_at();
   supervision_->ended(child, now, unix_ms_at_origin_, commands_, out);
   crash_unsent_ |= crash_at() != before;
-  on_gone(child.end, child.text, now, out);
+  on_gone(driver_event::Gone{child.end, child.text}, now, out);
 }
 
 void AgentCore::record(Instant now, std::size_t log_before, const Outputs& out) {

@@ -48,7 +48,8 @@ class AgentCore {
   void on_reply(const wire::mdp::ClientReply& reply, Instant now, Outputs& out);
   void on_manifest_answer(const msg::Reply& reply, Instant now, Outputs& out);
   void on_described(driver_event::Described& described, Instant now, Outputs& out);
-  void on_gone(const ProcessEnd& end, const std::string& text, Instant now, Outputs& out);
+  void on_gone(const driver_event::Gone& gone, Instant now, Outputs& out);
+  bool compare_parts(const msg::Manifest& next, Instant now, Outputs& out);
   // What the last step said and saw, for the report of a crash.
   void record(Instant now, std::size_t log_before, const Outputs& out);
   msg::StatusReport status_report(Instant now);
@@ -73,6 +74,8 @@ class AgentCore {
   bool crash_on_its_way_ = false;
   std::optional<msg::Manifest> manifest_;  // the last one seen
   bool described_ = false;                 // by the compositor that is there now
+  std::optional<ProcessEnd> crash_;        // of what manifest_ describes, until something is described anew
+  std::string lost_role_;                  // of the part that was there before that crash and is not back yet
   Report status_report_;
   Report manifest_report_;
   Instant next_refresh_ = kNever;  // of the status, while online

@@ -1,6 +1,7 @@
 #include "agent/core/health.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace compositord::agent {
 
@@ -56,7 +57,7 @@ bool Health::answered(Instant now) {
   stage_ = Stage::kWaitingForProbe;
   greeted_ = true;
   cause_.clear();
-  const bool process_changed = set(process_, msg::Process::kRunning, now);
+  const bool process_changed = set(process_, running(), now);
   return set(progress_, msg::Progress::kOk, now) || process_changed;
 }
 
@@ -64,7 +65,7 @@ bool Health::cause_seen(const driver_event::CauseSeen& seen, Instant now) {
   if (stage_ != Stage::kProbeOutstanding) return false;
   const bool cause_changed = cause_ != seen.cause;
   cause_ = seen.cause;
-  return set(process_, seen.stopped ? msg::Process::kStopped : msg::Process::kRunning, now) || cause_changed;
+  return set(process_, seen.stopped ? msg::Process::kStopped : running(), now) || cause_changed;
 }
 
 bool Health::outputs_changed(const std::vector<std::pair<std::string, msg::OutputState>>& outputs, Instant now) {
@@ -87,11 +88,30 @@ bool Health::gone(const ProcessEnd& end, Instant now) {
   stage_ = Stage::kAbsent;
   greeted_ = false;
   end_ = end;
+  lost_part_.reset();
   cause_.clear();
   for (auto& output : outputs_) set(output.second, msg::OutputState::kUnknown, now);
   set(progress_, msg::Progress::kUnknown, now);
   set(process_, end.signal ? msg::Process::kKilled : msg::Process::kExited, now);
   return true;
+}
+
+bool Health::part_lost(const ProcessEnd& end, std::string note, Instant now) {
+  end_ = end;
+  lost_part_ = std::move(note);
+  set(process_, running(), now);
+  return true;
+}
+
+bool Health::part_back(Instant now) {
+  end_ = {};
+  lost_part_.reset();
+  return set(process_, running(), now);
+}
+
+msg::Process Health::running() const noexcept {
+  if (!lost_part_) return msg::Process::kRunning;
+  return end_.signal ? msg::Process::kKilled : msg::Process::kExited;
 }
 
 bool Health::tick(Instant now, HealthActions& actions) {
@@ -141,7 +161,7 @@ msg::StatusReport Health::report(Instant now, std::int64_t unix_ms_at_origin) co
   msg::StatusReport report;
   report.sent_at = calendar(now);
   report.process = {
-      process_.state, end_.code, end_.signal, {}, calendar(process_.since), calendar(process_.observed_at)};
+      process_.state, end_.code, end_.signal, lost_part_, calendar(process_.since), calendar(process_.observed_at)};
   report.progress.state = progress_.state;
   if (round_trip_) report.progress.round_trip_ms = static_cast<double>(round_trip_->count()) / 1e6;
   report.progress.cause = cause_;

@@ -39,6 +39,10 @@ class Health {
   bool cause_seen(const driver_event::CauseSeen& seen, Instant now);
   bool outputs_changed(const std::vector<std::pair<std::string, msg::OutputState>>& outputs, Instant now);
   bool gone(const ProcessEnd& end, Instant now);
+  // What answers is only a part of what was there: the compositing manager crashed, its X server goes on. Until it is back,
+  // or this is gone as well, the process fact says how it ended. `note`: the sentence for it.
+  bool part_lost(const ProcessEnd& end, std::string note, Instant now);
+  bool part_back(Instant now);
   bool tick(Instant now, HealthActions& actions);
   // We were late ourselves: the probe's age counts without it.
   void stalled(Duration lateness);
@@ -61,6 +65,7 @@ class Health {
   template <class State>
   static bool set(Fact<State>& fact, State state, Instant now);
   bool answered(Instant now);
+  msg::Process running() const noexcept;             // what it is while it answers
   bool worsen(msg::Progress progress, Instant now);  // as far as the age of the probe tells
 
   HealthConfig config_;
@@ -71,6 +76,7 @@ class Health {
   Instant next_look_at_;   // while outstanding: when to ask the kernel again
   Fact<msg::Process> process_;
   ProcessEnd end_;
+  std::optional<std::string> lost_part_;  // the sentence
   Fact<msg::Progress> progress_;
   std::optional<Duration> round_trip_;
   std::string cause_;

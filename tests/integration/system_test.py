@@ -141,6 +141,31 @@ class SystemTest(unittest.TestCase):
         self.start_weston()
         self.wait_verdict("ok")
 
+    def test_an_x_server_that_lost_its_compositing_manager_is_not_well_until_it_is_back(self):
+        self.make_runtime_dir()
+        number = 30_000 + os.getpid() % 10_000  # as good as free: what else runs uses small ones
+        display = f":{number}"
+        self.fleet.start("Xvfb", ["Xvfb", display, "-screen", "0", "640x480x24", "-nolisten", "tcp"])
+        self.start_agent("-w", display)
+        self.wait_verdict("ok")  # bare
+
+        def start_picom():
+            picom = self.fleet.start("picom", ["picom", "--backend", "xrender", "--config", "/dev/null"],
+                                     {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "DISPLAY": display})
+            self.feed.wait_for(lambda topic, _: topic == "json/manifest/" + ID, PATIENCE, "picom's manifest")
+            return picom
+
+        picom = start_picom()
+        self.assertEqual(self.get_manifest()["manifest"]["name"], "picom")
+        self.fleet.end(picom, signal.SIGKILL)
+        down = self.wait_status(lambda s: s["process"].get("note"), "that a part is lost")
+        self.assertEqual((down["verdict"], down["process"]["state"], down["process"]["signal"]), ("down", "killed", 9))
+        self.assertIn("killed by signal 9 (SIGKILL); picom is not back, Xvfb goes on without it", down["reason"])
+        picom = start_picom()
+        self.wait_verdict("ok")
+        self.fleet.end(picom, signal.SIGTERM)
+        self.wait_status(lambda s: s["verdict"] == "ok" and s["process"]["state"] == "running", "peace after a wanted end")
+
     def test_a_command_to_a_frozen_sway_ends_at_its_deadline_and_the_agent_goes_on(self):
         sway, _ = self.start_sway_and_agent()
         sway.signal(signal.SIGSTOP)

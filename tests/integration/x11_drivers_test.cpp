@@ -239,6 +239,7 @@ TEST_P(EveryXCompositor, IsGoneWithTheSignalThatKilledItAndSeenAgain) {
   EXPECT_LT(to_ms(monotonic_now() - killed_at), 200);
   EXPECT_EQ(loop_.last<Gone>()->end.signal, 9);
   EXPECT_EQ(loop_.last<Gone>()->text, "killed by signal 9 (SIGKILL)");
+  EXPECT_FALSE(loop_.last<Gone>()->as_asked);
   compositor_.reap();
   ASSERT_TRUE(wait_for_name("Xvfb")) << loop_.log_text();
   compositor_.start();
@@ -251,6 +252,7 @@ TEST_P(EveryXCompositor, IsGoneAfterACleanStop) {
   compositor_.signal(SIGTERM);
   ASSERT_TRUE(loop_.run_until([&] { return loop_.count<Gone>() > 0; }));
   EXPECT_EQ(loop_.last<Gone>()->end.code, GetParam().code_of_stop) << loop_.last<Gone>()->text;
+  EXPECT_TRUE(loop_.last<Gone>()->as_asked) << loop_.last<Gone>()->text;
   if (!GetParam().code_of_stop) {
     EXPECT_EQ(loop_.last<Gone>()->end.signal, SIGTERM);
     EXPECT_EQ(loop_.last<Gone>()->text,

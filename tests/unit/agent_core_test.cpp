@@ -272,6 +272,49 @@ TEST_F(AgentCoreTest, WithoutACompositorEveryCommandIsRefused) {
   EXPECT_THAT(sent(), ElementsAre("FINAL 503"));
 }
 
+TEST_F(AgentCoreTest, AnXServerThatGoesOnWithoutItsCompositorIsNotWell) {
+  msg::Manifest bare = sway();
+  bare.name = "Xvfb";
+  bare.parts = std::vector<msg::Part>{{"server", "Xvfb", "", "", 1, ""}};
+  msg::Manifest composited = bare;
+  composited.name = "picom";
+  composited.parts->push_back({"compositing_manager", "picom", "", "", 2, ""});
+  const auto describe = [&](const msg::Manifest& manifest) {
+    step(input::DriverStarted{});
+    step(input::FromDriver{event::Described{manifest}});
+  };
+  const auto process = [&](const char* field) {
+    const msg::Value* value = last_params_.find("process");
+    return value == nullptr || value->find(field) == nullptr ? msg::Value() : *value->find(field);
+  };
+  const auto reported = [&] {
+    answer(Status::kDone);
+    for (int i = 0; i < 4; ++i) {
+      if (!sent().empty()) answer(Status::kDone);
+    }
+  };
+  describe(composited);
+  go_online();
+  reported();
+  step(input::FromDriver{event::Gone{{{}, 9}, "killed"}});
+  describe(bare);
+  reported();
+  EXPECT_EQ(process("state"), msg::Value("killed"));
+  EXPECT_EQ(process("signal"), msg::Value(9));
+  EXPECT_EQ(process("note"), msg::Value("picom is not back, Xvfb goes on without it"));
+  pass(seconds(20));  // its probes are answered, and that changes nothing
+  reported();
+  EXPECT_EQ(process("state"), msg::Value("killed"));
+  step(input::FromDriver{event::Described{composited}});
+  reported();
+  EXPECT_EQ(process("state"), msg::Value("running"));
+  EXPECT_EQ(process("note"), msg::Value());
+  step(input::FromDriver{event::Gone{{0, {}}, "exited with code 0", true}});
+  describe(bare);
+  reported();
+  EXPECT_EQ(process("state"), msg::Value("running")) << "it was switched off";
+}
+
 TEST_F(AgentCoreTest, ACommandEndsAtItsDeadlineOrWithItsCompositor) {
   go_online_with_compositor();
   request("output.mode", 100);
