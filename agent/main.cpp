@@ -36,6 +36,7 @@ struct Options {
   std::vector<std::string> labels;
   std::optional<int> heartbeat_ms;
   std::string log_level = "info";
+  std::vector<std::string> allow_launch;
   RunOptions run;
 };
 
@@ -61,6 +62,12 @@ void declare(CLI::App& app, Options& options) {
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
       ->capture_default_str()
       ->type_name("LEVEL");
+  app.add_option(
+         "--allow-launch", options.allow_launch,
+         "A program that `launch` may start here: an absolute path, or a name in $PATH; ALL: any. May be given several "
+         "times; default: none")
+      ->allow_extra_args(false)
+      ->type_name("PROGRAM");
   declare_run(app, options.run);
   app.footer(
       "The compositor need not be there yet: the agent waits for it, and goes on when it dies and returns.\n"
@@ -140,6 +147,7 @@ Result<AgentConfig> configure(const Options& options, const DisplayChoice& displ
         Status::kMalformed,
         "XDG_RUNTIME_DIR is not set: set it, or give the display's path with -w /PATH, or an X11 display with -w :0");
   }
+  config.may_launch = !options.allow_launch.empty();
   if (options.run.chosen) {
     config.supervisor = supervisor_config(options.run);
     config.compositor_lives_on = options.run.keep_on_exit;
@@ -167,6 +175,10 @@ Result<void> serve(const Options& options) {
   AgentCore core(std::move(*config), seed(), monotonic_now());
   AgentLoop loop(context, options.broker, std::move(*link), display, logger, stop.fd());
   if (hangup) loop.supervise(ChildCommand{options.run.command, options.run.keep_on_exit}, hangup->fd());
+  if (!options.allow_launch.empty()) {
+    const ProgramList programs(options.allow_launch, env("PATH"));
+    loop.allow_launch(LaunchSettings{programs, choice.x11, choice.settings.runtime_dir});
+  }
   loop.run(core);
   logger.write(LogEvent(Severity::kInfo, "agent.stopped"));
   return {};

@@ -43,6 +43,7 @@ struct AgentConfig {
   Duration leave_timeout = std::chrono::milliseconds(500);
   std::size_t commands_max = 64;               // at once
   std::optional<SupervisorConfig> supervisor;  // none: somebody else starts the compositor
+  bool may_launch = false;                     // programs; which ones, the launcher knows
   bool compositor_lives_on = false;            // when the agent ends; with a supervisor
 };
 

@@ -158,6 +158,7 @@ void AgentCore::on_described(driver_event::Described& described, Instant now, Ou
                           .with("pid", std::to_string(described.manifest.pid)));
   }
   described.manifest.commands.push_back(Commands::confirm_support(described.manifest.commands));
+  described.manifest.commands.push_back(commands_.launch_support());
   if (supervision_) {
     for (msg::CommandSupport& command : Supervision::commands()) {
       described.manifest.commands.push_back(std::move(command));

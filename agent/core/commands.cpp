@@ -100,6 +100,11 @@ msg::CommandSupport Commands::confirm_support(const std::vector<msg::CommandSupp
   return {std::string(kConfirm), supported, supported ? "" : "no output of this compositor can be changed from here"};
 }
 
+msg::CommandSupport Commands::launch_support() const {
+  const char* reason = "this agent was not told to launch programs; start it with --allow-launch PROGRAM";
+  return {"launch", config_.may_launch, config_.may_launch ? "" : reason};
+}
+
 void Commands::confirm(const Open& open, const msg::Value& params, Outputs& out) {
   const bool has_params = params.if_map() != nullptr && !params.if_map()->empty();
   const Result<std::string> method =

@@ -33,6 +33,8 @@ class Commands {
                                      Outputs& out);
   // Whether output.confirm is for anything here. `commands`: what the driver supports.
   static msg::CommandSupport confirm_support(const std::vector<msg::CommandSupport>& commands);
+  // Whether `launch`, which is the agent's own, is allowed here.
+  msg::CommandSupport launch_support() const;
   // The driver ended one; the supervisor did.
   void driver_finished(driver_event::CommandFinished finished, Instant now, Outputs& out);
   void finished(const driver_event::CommandFinished& finished, Outputs& out);

@@ -61,7 +61,8 @@ void AgentLoop::run(AgentCore& core) {
 }
 
 Instant AgentLoop::next_deadline(const AgentCore& core) const {
-  return std::min(core.next_deadline(), driver_ ? driver_->next_deadline() : display_.next_deadline());
+  const Instant launched = launcher_ ? launcher_->next_deadline() : kNever;
+  return std::min({core.next_deadline(), driver_ ? driver_->next_deadline() : display_.next_deadline(), launched});
 }
 
 void AgentLoop::turn(AgentCore& core) {
@@ -92,6 +93,7 @@ void AgentLoop::wait(Instant planned) {
   fds_.clear();
   driver_ ? driver_->poll_fds(fds_) : display_.poll_fds(fds_);
   if (child_) child_->poll_fds(fds_);
+  if (launcher_) launcher_->poll_fds(fds_);
   if (hangup_fd_ >= 0) fds_.push_back(pollfd{hangup_fd_, POLLIN, 0});
   for (const pollfd& fd : fds_) poller_.add_fd(fd.fd, fd.events);
   const bool more = !driver_outputs_.events.empty();
@@ -180,6 +182,7 @@ void AgentLoop::serve_display(AgentCore& core, Instant now) {
     core.step(now, input::DriverStarted{}, outputs_);
     driver_->service(now, driver_outputs_);
   }
+  if (launcher_) launcher_->service(now, driver_outputs_);
   take_driver_outputs(core, now);
 }
 
@@ -207,6 +210,15 @@ void AgentLoop::set_calendar(AgentCore& core, Instant now) {
   core.step(now, input::CalendarSet{offset}, outputs_);
 }
 
+void AgentLoop::execute(const Execute& execute, Instant now) {
+  if (execute.method == kLaunchName && launcher_) {
+    launcher_->launch(execute.command_id, execute.params, display_.connected_path(), now, execute.deadline,
+                      driver_outputs_);
+    return;
+  }
+  driver_->execute(execute.command_id, execute.method, execute.params, now, execute.deadline, driver_outputs_);
+}
+
 void AgentLoop::apply_outputs(Instant now) {
   if (outputs_.new_socket) {
     // The endpoint was understood when the program started, so it is understood again.
@@ -221,9 +233,7 @@ void AgentLoop::apply_outputs(Instant now) {
   if (driver_) {
     if (outputs_.look_at_process) driver_->look_at_process(driver_outputs_);
     if (outputs_.start_probe) driver_->start_probe(now, driver_outputs_);
-    for (const Execute& execute : outputs_.executes) {
-      driver_->execute(execute.command_id, execute.method, execute.params, now, execute.deadline, driver_outputs_);
-    }
+    for (const Execute& one : outputs_.executes) execute(one, now);
   }
   for (const LogEvent& event : outputs_.log) logger_.write(event);
   const bool finished = outputs_.finished;

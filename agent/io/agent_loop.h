@@ -6,12 +6,14 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "agent/core/agent_core.h"
 #include "agent/driver.h"
 #include "agent/io/broker_link.h"
 #include "agent/process/child_process.h"
+#include "agent/process/launcher.h"
 #include "agent/wayland/display_watch.h"
 #include "common/log/log.h"
 #include "common/net/poller.h"
@@ -26,6 +28,8 @@ class AgentLoop {
 
   // The core's supervisor starts this. `hangup_fd`: a signalfd whose signals are passed on to it.
   void supervise(ChildCommand command, int hangup_fd);
+  // Carries out `launch`, which the core's configuration allows.
+  void allow_launch(LaunchSettings settings) { launcher_.emplace(std::move(settings)); }
   // Runs until the core has finished.
   void run(AgentCore& core);
 
@@ -40,6 +44,7 @@ class AgentLoop {
   void take_driver_outputs(AgentCore& core, Instant now);
   void set_calendar(AgentCore& core, Instant now);
   void apply_outputs(Instant now);
+  void execute(const Execute& execute, Instant now);
   Instant next_deadline(const AgentCore& core) const;
 
   net::ZmqContext& context_;
@@ -56,6 +61,7 @@ class AgentLoop {
   net::Poller poller_;
   std::vector<pollfd> fds_;
   std::unique_ptr<Driver> driver_;  // of the compositor that is there; none: display_ looks for one
+  std::optional<Launcher> launcher_;
   DriverOutputs driver_outputs_;
   Outputs outputs_;
   Instant last_turn_;

@@ -1,6 +1,7 @@
 #include "agent/process/child_process.h"
 
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -42,9 +43,12 @@ void reset_signals() {
 }
 
 struct Setup {
+  const char* executable;
   char* const* arguments;
+  char* const* environment;
   pid_t parent;
   bool lives_on;
+  bool is_alone;
   int output;  // -1: ours
   int exec_error;
 };
@@ -57,15 +61,28 @@ struct Setup {
     ::prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (::getppid() != setup.parent) ::_exit(127);  // it died before the kernel heard our wish
   }
-  ::dup2(::open("/dev/null", O_RDONLY | O_CLOEXEC), STDIN_FILENO);
-  if (setup.output >= 0) {
-    ::dup2(setup.output, STDOUT_FILENO);
-    ::dup2(setup.output, STDERR_FILENO);
+  const int nothing = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+  ::dup2(nothing, STDIN_FILENO);
+  const int output = setup.is_alone ? nothing : setup.output;
+  if (output >= 0) {
+    ::dup2(output, STDOUT_FILENO);
+    ::dup2(output, STDERR_FILENO);
   }
-  ::execvp(setup.arguments[0], setup.arguments);
+  // Ours are closed by exec, but who started us may have left us others. Linux before 5.11 doesn't know it, and keeps those.
+  if (setup.is_alone) ::syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC);
+  ::execvpe(setup.executable, setup.arguments, setup.environment);
   const int error = errno;
   static_cast<void>(::write(setup.exec_error, &error, sizeof error) == 0);
   ::_exit(127);
+}
+
+// The strings must outlive what is returned.
+std::vector<char*> pointers(const std::vector<std::string>& strings) {
+  std::vector<char*> list;
+  list.reserve(strings.size() + 1);
+  for (const std::string& s : strings) list.push_back(const_cast<char*>(s.c_str()));
+  list.push_back(nullptr);
+  return list;
 }
 
 ProcessEnd end_from(const siginfo_t& info) {
@@ -85,11 +102,17 @@ Result<ChildProcess> ChildProcess::start(const ChildCommand& command) {
   if (!exec_error) return tl::unexpected(exec_error.error());
   auto output = open_pipe();
   if (!output) return tl::unexpected(output.error());
-  std::vector<char*> arguments;
-  for (const std::string& argument : command.arguments) arguments.push_back(const_cast<char*>(argument.c_str()));
-  arguments.push_back(nullptr);
-  const int output_fd = command.lives_on ? -1 : output->write_end.get();
-  const Setup setup{arguments.data(), ::getpid(), command.lives_on, output_fd, exec_error->write_end.get()};
+  const std::vector<char*> arguments = pointers(command.arguments);
+  const std::vector<char*> environment = command.alone ? pointers(command.alone->environment) : std::vector<char*>();
+  Setup setup{};
+  setup.executable = command.alone ? command.alone->executable.c_str() : arguments.front();
+  setup.arguments = arguments.data();
+  setup.environment = command.alone ? environment.data() : environ;
+  setup.parent = ::getpid();
+  setup.lives_on = command.lives_on;
+  setup.is_alone = command.alone.has_value();
+  setup.output = command.lives_on ? -1 : output->write_end.get();
+  setup.exec_error = exec_error->write_end.get();
 
   // No handler of ours may run in the child before it has reset them; it inherits this mask and lifts it.
   sigset_t all;
@@ -106,6 +129,7 @@ Result<ChildProcess> ChildProcess::start(const ChildCommand& command) {
   ChildProcess child;
   child.program_ = command.arguments.front();
   child.lives_on_ = command.lives_on;
+  child.is_alone_ = command.alone.has_value();
   child.pid_ = pid;
   child.pidfd_ = FileDescriptor(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0U)));
   child.exec_error_ = std::move(exec_error->read_end);
@@ -120,6 +144,7 @@ Result<ChildProcess> ChildProcess::start(const ChildCommand& command) {
 ChildProcess::ChildProcess(ChildProcess&& other) noexcept
     : program_(std::move(other.program_)),
       lives_on_(other.lives_on_),
+      is_alone_(other.is_alone_),
       pid_(other.pid_),
       state_(std::exchange(other.state_, State::kEnded)),
       pidfd_(std::move(other.pidfd_)),
@@ -182,7 +207,7 @@ void ChildProcess::check_end(News& news) {
   siginfo_t info{};
   if (::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid != pid_) return;
   // Not reaped yet, so that this number can't be another group's.
-  ::kill(-pid_, SIGKILL);
+  if (!is_alone_) ::kill(-pid_, SIGKILL);
   ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG);
   read_output(news);  // what it wrote between the two looks
   output_.close();

@@ -30,6 +30,13 @@ namespace compositord::agent {
 struct ChildCommand {
   std::vector<std::string> arguments;  // the first is the program, looked for in PATH when it has no '/'
   bool lives_on = false;               // when we end, by whatever cause
+  // Of a program that is started and then left alone (agent/process/launcher).
+  struct Alone {
+    std::string executable;                // a path; arguments[0] is only its name
+    std::vector<std::string> environment;  // "KEY=value"
+  };
+  // It gets no descriptor of ours, prints nowhere, and what it leaves in its process group lives on.
+  std::optional<Alone> alone = {};
 };
 
 class ChildProcess {
@@ -71,6 +78,7 @@ class ChildProcess {
 
   std::string program_;
   bool lives_on_ = false;
+  bool is_alone_ = false;
   pid_t pid_ = 0;
   State state_ = State::kExecuting;
   FileDescriptor pidfd_;

@@ -85,6 +85,7 @@ std::unique_ptr<Driver> DisplayWatch::service(Instant now, DriverOutputs& out) {
     return nullptr;
   }
   out.log.push_back(LogEvent(Severity::kInfo, "display.connected").with("socket", path));
+  connected_path_ = path;
   state_ = State::kResting;
   next_look_ = kNever;
   return std::move(*driver);

@@ -53,6 +53,8 @@ class DisplayWatch {
   Instant next_deadline() const noexcept { return next_look_; }
   // A driver as soon as a display accepts. After that this watch rests, until search_again().
   std::unique_ptr<Driver> service(Instant now, DriverOutputs& out);
+  // The socket that the last driver was made from; empty before the first.
+  const std::string& connected_path() const noexcept { return connected_path_; }
   // From now on, only displays of the session that this process leads; 0: none, until there is one.
   void expect_session(pid_t leader, Instant now);
   // To be called when the driver said Gone. The first look is made by the next service().
@@ -78,7 +80,8 @@ class DisplayWatch {
   DriverFactory factory_;
   State state_ = State::kSearching;
   std::optional<pid_t> session_;  // none: any will do
-  std::string directory_;         // that holds the socket
+  std::string connected_path_;
+  std::string directory_;  // that holds the socket
   FileDescriptor inotify_;
   int watch_ = -1;
   Instant next_look_;   // kNever while only inotify is waited for

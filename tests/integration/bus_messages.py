@@ -146,7 +146,8 @@ class RealMessages(unittest.TestCase):
         with programs.temporary_folder() as folder, programs.broker() as broker, \
                 feed.Subscriber(broker.feed, "manifest/", "status/") as subscriber, \
                 relay.Relay(broker.bus) as between, programs.Sway(folder), \
-                programs.Agent(between.endpoint, folder, WALL, "--label", "site=berlin") as agent:
+                programs.Agent(between.endpoint, folder, WALL, "--label", "site=berlin", "--allow-launch",
+                               "/usr/bin/true") as agent:
             subscriber.wait_for_topic("status/" + WALL, lambda status: status["verdict"] == "ok")
             for as_json in (False, True):
                 with calls.Caller(broker.bus, as_json) as caller:
@@ -201,6 +202,9 @@ class RealMessages(unittest.TestCase):
             reply = self.check_call(caller, "compositor/" + WALL, "output.confirm", {},
                                     "command-output-confirm", "command-output-confirm-result")
             self.assertEqual(reply.status, status, reply)
+        reply = self.check_call(caller, "compositor/" + WALL, "launch", {"argv": ["/usr/bin/true"], "env": {"A": "b"}},
+                                "command-launch", "command-launch-result")
+        self.assertEqual((reply.status, reply.result["code"]), (200, 0), reply)
         # sway 1.7 says success, and its headless outputs stay on.
         reply = self.check_call(caller, "compositor/" + WALL, "output.disable", {"output": output},
                                 "command-output-disable", "command-output-result")
@@ -256,6 +260,7 @@ class Refusals(unittest.TestCase):
     MAY_BE_MISSING = {"reply-header": {"error", "age_ms", "result"},
                       "command-output-result": {"before", "after", "confirm_within_ms"},
                       "command-output-configure-result": {"before", "after", "confirm_within_ms"},
+                      "command-launch": {"env"}, "command-launch-result": {"code", "signal"},
                       "command-output-mode": {"refresh_mhz", "confirm_within_ms"},
                       **{"command-output-" + name: {"confirm_within_ms"} for name in
                          ("configure", "disable", "enable", "position", "power", "scale", "transform")},

@@ -14,3 +14,8 @@ compositord_script_test(supervision
   ARGUMENTS "${CMAKE_BINARY_DIR}/bin"
   LABELS integration
   TIMEOUT 300)
+compositord_script_test(launch
+  SCRIPT launch_test.py
+  ARGUMENTS "${CMAKE_BINARY_DIR}/bin"
+  LABELS integration
+  TIMEOUT 300)

@@ -21,3 +21,6 @@ compositord_test(drivers
   LIBRARIES compositord::agent_sway compositord::clock
   LABELS integration
   TIMEOUT 120)
+compositord_test(launcher
+  SOURCES launcher_test.cpp support/temp_dir.cpp
+  LIBRARIES compositord::agent_process compositord::clock)

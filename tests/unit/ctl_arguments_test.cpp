@@ -50,6 +50,15 @@ TEST(CtlRunArguments, ReadsSeveralOutputs) {
   EXPECT_THAT(run_json("output.configure", {R"({"outputs":[]})", "DP-1", "on"}), HasSubstr("outputs is given twice"));
 }
 
+TEST(CtlRunArguments, ReadsAProgramAndItsEnvironment) {
+  EXPECT_EQ(run_json("launch", {"xterm", "-e", "a=b", "{x}"}), R"({"argv":["xterm","-e","a=b","{x}"]})");
+  EXPECT_EQ(run_json("launch", {"A=1", "B=", "xterm"}), R"({"argv":["xterm"],"env":{"A":"1","B":""}})");
+  EXPECT_EQ(run_json("launch", {R"({"argv":["xterm"]})"}), R"({"argv":["xterm"]})");
+  EXPECT_THAT(run_json("launch", {R"({"argv":["xterm"]})", "more"}), HasSubstr("nothing may follow"));
+  EXPECT_THAT(run_json("launch", {"A=1"}), HasSubstr("a program expected"));
+  EXPECT_THAT(run_json("launch", {"A=1", "A=2", "x"}), HasSubstr("A is given twice"));
+}
+
 TEST(CtlRunArguments, ReadsKeysAsJsonElseAsText) {
   EXPECT_EQ(run_json("x", {"a=1", "b=true", "c=hello", "d=[1,2]", "e=\"7\"", "f=", "g=a=b"}),
             R"({"a":1,"b":true,"c":"hello","d":[1,2],"e":"7","f":"","g":"a=b"})");

@@ -129,11 +129,13 @@ TEST_F(SupervisionTest, TheManifestListsRestartAndStop) {
   come_up(41);
   const msg::Value manifest = *last("manifest.put").payload.find("manifest");
   const msg::Value::Array commands = *manifest.find("commands")->if_array();
-  ASSERT_THAT(commands, SizeIs(3));
+  ASSERT_THAT(commands, SizeIs(4));
   EXPECT_EQ(*commands[0].find("name"), msg::Value("output.confirm"));
   EXPECT_EQ(*commands[0].find("supported"), msg::Value(false)) << "no output can be changed";
-  EXPECT_EQ(*commands[1].find("name"), msg::Value("restart"));
-  EXPECT_EQ(*commands[2].find("supported"), msg::Value(true));
+  EXPECT_EQ(*commands[1].find("name"), msg::Value("launch"));
+  EXPECT_EQ(*commands[1].find("supported"), msg::Value(false)) << "nobody allowed it";
+  EXPECT_EQ(*commands[2].find("name"), msg::Value("restart"));
+  EXPECT_EQ(*commands[3].find("supported"), msg::Value(true));
 }
 
 TEST_F(SupervisionTest, ACrashIsToldOnceWithWhatWasRecorded) {

@@ -169,10 +169,39 @@ Result<msg::Value> parse_configure(const std::vector<std::string>& words) {
   return params;
 }
 
+// KEY=VALUE for its environment, as with env(1), then the program and its arguments as they are. Or a JSON object.
+Result<msg::Value> parse_launch(const std::vector<std::string>& words) {
+  msg::Value params = msg::Value::map();
+  if (!words.empty() && words.front().starts_with('{')) {
+    const Result<void> added = words.size() == 1 ? put_object(params, words.front())
+                                                 : malformed(words[1], "nothing may follow the JSON object");
+    if (!added) return tl::unexpected<Error>(added.error());
+    return params;
+  }
+  msg::Value variables = msg::Value::map();
+  msg::Value arguments = msg::Value::array();
+  for (const std::string& word : words) {
+    const std::size_t equals = word.find('=');
+    if (!arguments.if_array()->empty() || equals == std::string::npos) {
+      arguments.push(word);
+      continue;
+    }
+    if (equals == 0) return malformed(word, "there is no name before the =");
+    const Result<void> added = put(variables, word.substr(0, equals), word.substr(equals + 1));
+    if (!added) return tl::unexpected<Error>(added.error());
+  }
+  if (arguments.if_array()->empty())
+    return fail(Status::kMalformed, "launch: a program expected, as in: launch -- xterm");
+  params.set("argv", std::move(arguments));
+  if (!variables.if_map()->empty()) params.set("env", std::move(variables));
+  return params;
+}
+
 }  // namespace
 
 Result<msg::Value> parse_run_arguments(const std::string& command, const std::vector<std::string>& words) {
   if (command == "output.configure") return parse_configure(words);
+  if (command == "launch") return parse_launch(words);
   msg::Value params = msg::Value::map();
   const bool about_output = command.starts_with("output.");
   for (const std::string& word : words) {
