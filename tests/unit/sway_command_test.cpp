@@ -5,9 +5,10 @@
 
 #include <string>
 
+#include "agent/ipc/ipc_command_runner.h"
 #include "agent/output/output_command.h"
-#include "agent/sway/command_runner.h"
 #include "agent/sway/ipc_line.h"
+#include "agent/sway/sway_dialect.h"
 
 namespace compositord::agent::sway {
 namespace {
@@ -137,7 +138,7 @@ class Runner : public ::testing::Test {
   std::string asked() {
     const auto ask = runner_.next_ask(now_);
     if (!ask) return {};
-    return ask->type == IpcType::kGetOutputs ? "outputs" : ask->payload;
+    return ask->question == IpcQuestion::kOutputs ? "outputs" : ask->text;
   }
   void reply(const std::string& payload) { runner_.on_reply(payload, now_, out_); }
   void pass(milliseconds time) {
@@ -161,7 +162,8 @@ class Runner : public ::testing::Test {
     const Value* found = mode == nullptr ? nullptr : mode->find("width_px");
     return found == nullptr ? Value() : *found;
   }
-  CommandRunner runner_;
+  SwayDialect dialect_;
+  IpcCommandRunner runner_{dialect_};
   DriverOutputs out_;
   Instant now_ = Instant::from_ns(1'000'000'000);
 };
@@ -171,7 +173,7 @@ TEST_F(Runner, IsDoneWhenTheReadBackShowsIt) {
   EXPECT_EQ(asked(), "outputs");
   reply(outputs_json(1280));
   EXPECT_EQ(asked(), "") << "not at once again";
-  EXPECT_EQ(runner_.next_ask_at(), now_ + CommandRunner::kReadBackInterval);
+  EXPECT_EQ(runner_.next_ask_at(), now_ + IpcCommandRunner::kReadBackInterval);
   pass(milliseconds(20));
   EXPECT_EQ(asked(), "outputs");
   ASSERT_TRUE(out_.events.empty());
@@ -196,7 +198,7 @@ TEST_F(Runner, FailsWhenSuccessIsNeverShown) {
   EXPECT_EQ(finished()->error, "sway said success and did not do it");
   EXPECT_EQ(width("before"), Value(1280));
   EXPECT_EQ(width("after"), Value(1280));
-  EXPECT_LE(now_ - begun, CommandRunner::kReadBackTime + milliseconds(40));
+  EXPECT_LE(now_ - begun, IpcCommandRunner::kReadBackTime + milliseconds(40));
 }
 
 TEST_F(Runner, TellsSwaysOwnRefusal) {
@@ -237,7 +239,7 @@ TEST_F(Runner, FailsWhenTheOutputVanishesUnderIt) {
 
 TEST_F(Runner, EndsEachStepAtItsDeadline) {
   for (int replies = 0; replies <= 2; ++replies) {
-    runner_ = CommandRunner();
+    runner_ = IpcCommandRunner(dialect_);
     out_ = DriverOutputs();
     execute(1, milliseconds(100));
     asked();

@@ -1,10 +1,10 @@
 #pragma once
-// Carries out the commands of one sway, one at a time, and believes only what it reads back: sway 1.7 says success to
-// things it does not do. A state machine without sockets: the driver asks it what to send and gives it the replies.
+// Carries out the commands of one compositor through its IPC, one at a time, and believes only what it reads back: sway 1.7 says
+// success to things it does not do. A state machine without sockets: the driver asks it what to send and gives it the replies.
 //
 //   kIdle -> kReadBefore -> kChange -> kReadBack (asked again until it shows the wish, or kReadBackTime is over) -> kIdle
-//   kReadBack -> kTakeBack -> kIdle    a wish to switch off that sway did not fulfil: it would keep it for later, and then
-//                                      refuse every other change of that output
+//   kReadBack -> kTakeBack -> kIdle    a wish to switch off that was not fulfilled: the compositor would keep it for later,
+//                                      and sway then refuses every other change of that output
 
 #include <chrono>
 #include <cstdint>
@@ -13,22 +13,25 @@
 #include <vector>
 
 #include "agent/driver.h"
+#include "agent/ipc/ipc_dialect.h"
 #include "agent/output/output_command_queue.h"
-#include "agent/sway/ipc_codec.h"
 #include "common/base/instant.h"
 
-namespace compositord::agent::sway {
+namespace compositord::agent {
 
-class CommandRunner {
+class IpcCommandRunner {
  public:
   // An output changes within a frame or two; what isn't there after this long does not come.
   static constexpr Duration kReadBackTime = std::chrono::milliseconds(500);
   static constexpr Duration kReadBackInterval = std::chrono::milliseconds(20);
 
   struct Ask {
-    IpcType type;
-    std::string payload;
+    IpcQuestion question = IpcQuestion::kOutputs;
+    std::string text;
   };
+
+  // The dialect must outlive this.
+  explicit IpcCommandRunner(const IpcDialect& dialect) : dialect_(&dialect) {}
 
   // Queues it, or ends it at once: kMalformed, kNotFound, kLimit when the queue is full.
   void execute(std::uint64_t command_id, const std::string& method, const msg::Value& params, Instant now,
@@ -54,13 +57,16 @@ class CommandRunner {
   void on_read_back(const std::string& payload, Instant now, DriverOutputs& out);
   void finish(Status status, std::string error, DriverOutputs& out);
   void fail_read_back(DriverOutputs& out);
+  std::string not_done() const;
+  std::string change(const OutputCommand& command) const;
 
+  const IpcDialect* dialect_;
   OutputCommandQueue queue_;  // the front one is at work unless kIdle
-  std::string refusal_;       // sway's own words to the one at work, when it did not say success
+  std::string refusal_;       // the compositor's own words to the one at work, when those were no success
   Step step_ = Step::kIdle;
   bool asked_ = false;  // a reply is owed, perhaps to a command that has ended; nothing is asked before it came
   Instant ask_at_;      // the next read-back
   Instant give_up_at_ = kNever;
 };
 
-}  // namespace compositord::agent::sway
+}  // namespace compositord::agent
