@@ -106,6 +106,7 @@ RULES = [
     Rule("agent/kde/", [BASE, MSG, OUTPUT, "agent/kde/"], {"fmt", "expected", "wayland"}),
     Rule("agent/wlr/", [BASE, MSG, OUTPUT, "agent/wlr/"], {"fmt", "expected", "wayland"}),
     Rule("agent/process/", [BASE, MSG, DRIVER, DRIVER_EVENT, "agent/process/"], {"fmt", "expected"}),
+    Rule("agent/kernel/", [BASE, MSG, DRIVER, DRIVER_EVENT, "agent/process/", "agent/kernel/"], {"fmt", "expected"}),
     Rule("agent/ipc/", [BASE, MSG, DRIVER, DRIVER_EVENT, OUTPUT, "agent/process/", "agent/wayland/", "agent/ipc/"],
          {"fmt", "expected"}),
     Rule("agent/hyprland/", [BASE, MSG, *DRIVER_FOLDERS], {"fmt", "expected"}),
