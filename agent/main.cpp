@@ -16,6 +16,7 @@
 #include <CLI/CLI.hpp>
 
 #include "agent/io/agent_loop.h"
+#include "agent/kernel/kernel_driver.h"
 #include "agent/process/hangup_signal.h"
 #include "agent/run_options.h"
 #include "agent/sway/driver_factory.h"
@@ -27,6 +28,7 @@
 namespace compositord::agent {
 namespace {
 
+constexpr const char* kDrmFolder = "/sys/class/drm";
 constexpr std::string_view kDefaultBroker = "tcp://127.0.0.1:7755";
 
 struct Options {
@@ -170,7 +172,10 @@ Result<void> serve(const Options& options) {
   logger.write(
       LogEvent(Severity::kInfo, "agent.started").with("id", config->id.value()).with("broker", options.broker));
 
-  DisplayWatch display(choice.settings, choice.x11.empty() ? make_wayland_family_driver : x11::make_x11_driver);
+  const auto make_driver = choice.x11.empty() ? make_wayland_family_driver : x11::make_x11_driver;
+  DisplayWatch display(choice.settings, [make_driver](ConnectedDisplay socket, Instant now) {
+    return add_kernel_facts(make_driver(std::move(socket), now), kDrmFolder);
+  });
   std::random_device seed;
   AgentCore core(std::move(*config), seed(), monotonic_now());
   AgentLoop loop(context, options.broker, std::move(*link), display, logger, stop.fd());

@@ -122,15 +122,19 @@ std::string list_of_modes(const std::vector<msg::Mode>& modes) {
 
 }  // namespace
 
+std::optional<OutputMethod> output_method(std::string_view name) noexcept {
+  const auto known = std::find(kOutputMethodNames.begin(), kOutputMethodNames.end(), name);
+  if (known == kOutputMethodNames.end()) return std::nullopt;
+  return static_cast<OutputMethod>(known - kOutputMethodNames.begin());
+}
+
 Result<OutputCommand> parse_output_command(const std::string& method, const msg::Value& params) {
-  const auto known = std::find(kOutputMethodNames.begin(), kOutputMethodNames.end(), method);
-  if (known == kOutputMethodNames.end()) {
-    return fail(Status::kNotFound, fmt::format("there is no command \"{}\"", escape_for_log(method, 64)));
-  }
+  const auto known = output_method(method);
+  if (!known) return fail(Status::kNotFound, fmt::format("there is no command \"{}\"", escape_for_log(method, 64)));
   auto p = msg::from_value<Params>(params);
   if (!p) return tl::unexpected(p.error());
   OutputCommand command;
-  command.method = static_cast<OutputMethod>(known - kOutputMethodNames.begin());
+  command.method = *known;
   if (!is_output_name(p->output)) {
     return fail(Status::kMalformed,
                 fmt::format("output: \"{}\" can't be an output's name (1 to {} of A-Z a-z 0-9 . _ : -)",

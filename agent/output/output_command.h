@@ -50,6 +50,9 @@ struct KnownOutput {
   friend bool operator==(const KnownOutput&, const KnownOutput&) = default;
 };
 
+// None for a method that changes no output.
+std::optional<OutputMethod> output_method(std::string_view name) noexcept;
+
 // Errors: kNotFound for an unknown method, kMalformed with the parameter's name; an unknown one is refused.
 Result<OutputCommand> parse_output_command(const std::string& method, const msg::Value& params);
 

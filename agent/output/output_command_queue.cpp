@@ -38,8 +38,8 @@ void OutputCommandQueue::end_waiting(bool front_is_at_work, Instant now, DriverO
   }
 }
 
-void OutputCommandQueue::end_all(std::string_view what, DriverOutputs& out) {
-  for (const Entry& entry : entries_) say(entry, Status::kGone, fmt::format("{} ended under the command", what), out);
+void OutputCommandQueue::end_all(Status status, const std::string& error, DriverOutputs& out) {
+  for (const Entry& entry : entries_) say(entry, status, error, out);
   entries_.clear();
 }
 

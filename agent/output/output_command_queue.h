@@ -38,8 +38,8 @@ class OutputCommandQueue {
   bool front_is_late(Instant now) const { return !entries_.empty() && now >= entries_.front().deadline; }
   // Ends those whose deadline has passed before it was their turn. `front_is_at_work`: the front one has had its turn.
   void end_waiting(bool front_is_at_work, Instant now, DriverOutputs& out);
-  // Ends all with kGone. `what`: "the compositor", "the display".
-  void end_all(std::string_view what, DriverOutputs& out);
+  // Ends all.
+  void end_all(Status status, const std::string& error, DriverOutputs& out);
   Instant next_deadline() const noexcept;
 
  private:

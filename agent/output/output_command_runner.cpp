@@ -198,7 +198,7 @@ void OutputCommandRunner::tick(Instant now, DriverOutputs& out) {
 }
 
 void OutputCommandRunner::on_gone(DriverOutputs& out) {
-  queue_.end_all("the compositor", out);
+  queue_.end_all(Status::kGone, "the compositor ended under the command", out);
   step_ = Step::kIdle;
   give_up_at_ = kNever;
 }

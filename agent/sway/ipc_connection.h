@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/ipc/unix_stream.h"
 #include "agent/process/file_descriptor.h"
 #include "agent/sway/ipc_codec.h"
 #include "common/base/result.h"
@@ -16,16 +17,12 @@ namespace compositord::agent::sway {
 
 class IpcConnection {
  public:
-  // Requests are small; more than this unsent means that the other side does not read.
-  static constexpr std::size_t kUnsentBytesMax = 64U << 10U;
-
-  // Connects, and makes sure that it is the process `pid` that listens. Errors: as connect_unix(), kForbidden when it is
-  // somebody else.
+  // Errors: as UnixStream::open().
   static Result<IpcConnection> open(const std::string& path, pid_t pid);
   // On a connected socket; for tests.
-  explicit IpcConnection(FileDescriptor socket) : socket_(std::move(socket)) {}
+  explicit IpcConnection(FileDescriptor socket) : stream_(std::move(socket), "sway") {}
 
-  void poll_fds(std::vector<pollfd>& fds) const;
+  void poll_fds(std::vector<pollfd>& fds) const { stream_.poll_fds(fds); }
   // Errors: kLimit when too much is unsent, kNotConnected when the connection broke.
   Result<void> send(IpcType type, std::string_view payload);
   // Sends and reads what is possible now; appends complete messages. Errors: kNotConnected when the other side closed,
@@ -34,11 +31,10 @@ class IpcConnection {
   Result<void> service(std::vector<IpcMessage>& messages);
 
  private:
-  Result<void> flush();
+  explicit IpcConnection(UnixStream stream) : stream_(std::move(stream)) {}
   Result<void> take_messages(std::vector<IpcMessage>& messages);
 
-  FileDescriptor socket_;
-  std::string unsent_;
+  UnixStream stream_;
   IpcParser parser_;
 };
 

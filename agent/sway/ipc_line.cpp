@@ -6,9 +6,7 @@
 
 namespace compositord::agent::sway {
 
-namespace {
-
-std::string part_of(const OutputCommand& command) {
+std::string to_ipc_line(const OutputCommand& command) {
   const std::string head = fmt::format("output \"{}\" ", command.output);
   switch (command.method) {
     case OutputMethod::kMode:
@@ -25,14 +23,6 @@ std::string part_of(const OutputCommand& command) {
       return fmt::format("{}transform {}", head, msg::name_of(turn_around(command.transform)));
   }
   return {};
-}
-
-}  // namespace
-
-std::string to_ipc_line(const OutputRequest& request) {
-  std::string line;
-  for (const OutputCommand& wish : request.wishes) line += (line.empty() ? "" : "; ") + part_of(wish);
-  return line;
 }
 
 }  // namespace compositord::agent::sway

@@ -190,7 +190,7 @@ void RandrCommandRunner::end_late(Instant now, DriverOutputs& out) {
 }
 
 void RandrCommandRunner::on_gone(DriverOutputs& out) {
-  queue_.end_all("the display", out);
+  queue_.end_all(Status::kGone, "the display ended under the command", out);
   step_ = Step::kIdle;
 }
 

@@ -92,7 +92,7 @@ struct ProcessFact {
 struct ProgressFact {
   Progress state = Progress::kUnknown;
   std::optional<double> round_trip_ms;  // of the last answered probe
-  std::string cause;                    // while not ok: "stopped", "spinning", "waiting for I/O", or empty
+  std::string cause;  // while not ok: "stopped", "spinning", "waiting for I/O", "the graphics card hangs (…)", or empty
   UnixMs since;
   UnixMs observed_at;
 

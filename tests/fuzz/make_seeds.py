@@ -86,8 +86,26 @@ CODEC = {
 }
 
 
+def edid():
+    block = bytearray(128)
+    block[0:12] = b"\x00\xff\xff\xff\xff\xff\xff\x00\x04\x6d\xb1\xa0"
+    block[72:90] = b"\x00\x00\x00\xfc\x00ACME Wall\n   "
+    block[108:126] = b"\x00\x00\x00\xff\x00CN-0F2X\n     "
+    block[127] = -sum(block) % 256
+    return bytes(block)
+
+
+KERNEL = {
+    "edid": b"\x00" + edid(),
+    "edid-damaged": b"\x00" + edid()[:-1] + b"\x00",
+    "uevent-hotplug": b"\x01change@/devices/card0\0ACTION=change\0DEVPATH=/devices/card0\0SUBSYSTEM=drm\0HOTPLUG=1\0",
+    "uevent-wedged": b"\x01change@/devices/card0\0ACTION=change\0DEVPATH=/devices/card0\0SUBSYSTEM=drm\0WEDGED=rebind\x1b\0",
+    "uevent-udev": b"\x01libudev\0\xfe\xed\xca\xfe",
+}
+
+
 def main():
-    for target, seeds in (("bus", BUS), ("codec", CODEC)):
+    for target, seeds in (("bus", BUS), ("codec", CODEC), ("kernel", KERNEL)):
         folder = os.path.join(sys.argv[1], target)
         os.makedirs(folder, exist_ok=True)
         for name, data in seeds.items():

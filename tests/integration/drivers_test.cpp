@@ -469,7 +469,7 @@ TEST_F(SwayCommands, AreNotOfferedWhenTheIpcIsNotThere) {
   while (::unlink(sway_.ipc_socket().c_str()) != 0 && monotonic_now() < end) continue;
   ASSERT_TRUE(loop_.wait_for_described()) << loop_.log_text();
   const msg::Manifest& manifest = loop_.last<Described>()->manifest;
-  EXPECT_TRUE(loop_.logged("sway.ipc_failed"));
+  EXPECT_TRUE(loop_.logged("ipc.failed"));
   EXPECT_EQ(manifest.name, "sway");
   EXPECT_EQ(manifest.driver, "wayland");
   EXPECT_EQ(manifest.version, "1.7");

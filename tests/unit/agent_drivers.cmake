@@ -24,3 +24,20 @@ compositord_test(drivers
 compositord_test(launcher
   SOURCES launcher_test.cpp support/temp_dir.cpp
   LIBRARIES compositord::agent_process compositord::clock)
+
+# A compositor with the documented IPC of one that can't run here; see its source.
+compositord_find_sources(scripted_sources support/scripted/scripted_compositor.cpp support/scripted/scripted_output.cpp
+                         support/scripted/scripted_hyprland.cpp support/scripted/scripted_niri.cpp)
+add_executable(scripted_compositor ${scripted_sources})
+target_link_libraries(scripted_compositor PRIVATE compositord_options compositord::msg compositord_dep::wayland_server)
+set_target_properties(scripted_compositor PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin/tests")
+compositord_test(agent_ipc
+  SOURCES line_session_test.cpp hyprland_dialect_test.cpp niri_dialect_test.cpp support/temp_dir.cpp
+  LIBRARIES compositord::agent_hyprland compositord::agent_niri)
+compositord_test(scripted_drivers
+  SOURCES ../integration/scripted_drivers_test.cpp support/driver_loop.cpp support/compositor_process.cpp
+  LIBRARIES compositord::agent_sway compositord::clock
+  LABELS integration
+  DEPENDS scripted_compositor
+  DEFINITIONS SCRIPTED_COMPOSITOR="${CMAKE_BINARY_DIR}/bin/tests/scripted_compositor"
+  TIMEOUT 120)

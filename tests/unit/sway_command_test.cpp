@@ -5,9 +5,11 @@
 
 #include <string>
 
+#include "agent/ipc/ipc_command_runner.h"
 #include "agent/output/output_command.h"
-#include "agent/sway/command_runner.h"
+#include "agent/output/output_request.h"
 #include "agent/sway/ipc_line.h"
+#include "agent/sway/sway_dialect.h"
 
 namespace compositord::agent::sway {
 namespace {
@@ -78,7 +80,7 @@ TEST(OutputCommand, RefusesWrongParametersWithASentence) {
 TEST(OutputCommand, SwitchesOutputsAndTheirPower) {
   const auto line = [](const char* method, Value params) {
     params.set("output", "DP-1");
-    return to_ipc_line(*parse_output_request(method, params));
+    return to_ipc_line(*parse_output_command(method, params));
   };
   EXPECT_EQ(line("output.enable", Value::map()), "output \"DP-1\" enable");
   EXPECT_EQ(line("output.disable", Value::map()), "output \"DP-1\" disable");
@@ -102,8 +104,8 @@ TEST(OutputCommand, LetsNoNameIntoSwaysLanguage) {
 
 TEST(OutputCommand, SaysItInSwaysWords) {
   const auto line = [](const std::string& method, Value params) {
-    const auto request = parse_output_request(method, params);
-    return request ? to_ipc_line(*request) : request.error().text;
+    const auto command = parse_output_command(method, params);
+    return command ? to_ipc_line(*command) : command.error().text;
   };
   Value with_refresh = mode_params("A", 800, 600);
   with_refresh.set("refresh_mhz", Value(59951));
@@ -116,7 +118,7 @@ TEST(OutputCommand, SaysItInSwaysWords) {
 
 Value configure(std::vector<Value> outputs) { return Value::map({{"outputs", Value::array(std::move(outputs))}}); }
 
-TEST(OutputRequest, SaysSeveralOutputsInOneLine) {
+TEST(OutputRequest, IsAListOfWishes) {
   Value moved = mode_params("A", 800, 600);
   moved.set("x", Value(0));
   moved.set("y", Value(10));
@@ -124,7 +126,10 @@ TEST(OutputRequest, SaysSeveralOutputsInOneLine) {
   const auto request =
       parse_output_request("output.configure", configure({moved, Value::map({{"output", "B"}, {"enabled", false}})}));
   ASSERT_TRUE(request) << request.error().text;
-  EXPECT_EQ(to_ipc_line(*request), "output \"A\" mode 800x600; output \"A\" position 0 10; output \"B\" disable");
+  std::vector<std::string> lines;
+  for (const OutputCommand& wish : request->wishes) lines.push_back(to_ipc_line(wish));
+  EXPECT_THAT(
+      lines, ::testing::ElementsAre("output \"A\" mode 800x600", "output \"A\" position 0 10", "output \"B\" disable"));
   EXPECT_TRUE(switches(*request, "B"));
   EXPECT_FALSE(switches(*request, "A"));
 }
@@ -187,7 +192,7 @@ class Runner : public ::testing::Test {
   std::string asked() {
     const auto ask = runner_.next_ask(now_);
     if (!ask) return {};
-    return ask->type == IpcType::kGetOutputs ? "outputs" : ask->payload;
+    return ask->question == IpcQuestion::kOutputs ? "outputs" : ask->text;
   }
   void reply(const std::string& payload) { runner_.on_reply(payload, now_, out_); }
   void pass(milliseconds time) {
@@ -211,7 +216,8 @@ class Runner : public ::testing::Test {
     const Value* found = mode == nullptr ? nullptr : mode->find("width_px");
     return found == nullptr ? Value() : *found;
   }
-  CommandRunner runner_;
+  SwayDialect dialect_;
+  IpcCommandRunner runner_{dialect_};
   DriverOutputs out_;
   Instant now_ = Instant::from_ns(1'000'000'000);
 };
@@ -221,7 +227,7 @@ TEST_F(Runner, IsDoneWhenTheReadBackShowsIt) {
   EXPECT_EQ(asked(), "outputs");
   reply(outputs_json(1280));
   EXPECT_EQ(asked(), "") << "not at once again";
-  EXPECT_EQ(runner_.next_ask_at(), now_ + CommandRunner::kReadBackInterval);
+  EXPECT_EQ(runner_.next_ask_at(), now_ + IpcCommandRunner::kReadBackInterval);
   pass(milliseconds(20));
   EXPECT_EQ(asked(), "outputs");
   ASSERT_TRUE(out_.events.empty());
@@ -246,7 +252,7 @@ TEST_F(Runner, FailsWhenSuccessIsNeverShown) {
   EXPECT_EQ(finished()->error, "sway said success and did not do it");
   EXPECT_EQ(width("before"), Value(1280));
   EXPECT_EQ(width("after"), Value(1280));
-  EXPECT_LE(now_ - begun, CommandRunner::kReadBackTime + milliseconds(40));
+  EXPECT_LE(now_ - begun, IpcCommandRunner::kReadBackTime + milliseconds(40));
 }
 
 TEST_F(Runner, TellsSwaysOwnRefusal) {
@@ -287,7 +293,7 @@ TEST_F(Runner, FailsWhenTheOutputVanishesUnderIt) {
 
 TEST_F(Runner, EndsEachStepAtItsDeadline) {
   for (int replies = 0; replies <= 2; ++replies) {
-    runner_ = CommandRunner();
+    runner_ = IpcCommandRunner(dialect_);
     out_ = DriverOutputs();
     execute(1, milliseconds(100));
     asked();
@@ -367,15 +373,16 @@ TEST_F(Runner, EndsEverythingWhenTheCompositorIsGone) {
   EXPECT_EQ(runner_.next_deadline(), kNever);
 }
 
-TEST_F(Runner, KeepsWaitingCommandsOverALostConnection) {
+TEST_F(Runner, EndsAllCommandsWithALostConnection) {
   begin(1);
   execute(2);
   asked();
   runner_.on_connection_lost(out_);
-  ASSERT_EQ(out_.events.size(), 1U);
-  EXPECT_EQ(finished()->status, Status::kFailed);
-  EXPECT_THAT(finished()->error, HasSubstr("outcome is unknown"));
-  EXPECT_EQ(asked(), "outputs") << "the second begins on the new connection";
+  ASSERT_EQ(out_.events.size(), 2U);
+  EXPECT_EQ(finished(0)->status, Status::kFailed);
+  EXPECT_THAT(finished(0)->error, HasSubstr("outcome is unknown"));
+  EXPECT_EQ(finished(1)->status, Status::kFailed) << "it would wait for a connection that may not come back";
+  EXPECT_THAT(finished(1)->error, HasSubstr("nothing was changed"));
 }
 
 TEST_F(Runner, FailsOnNonsenseInsteadOfAnAnswer) {

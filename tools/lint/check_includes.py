@@ -79,7 +79,7 @@ BASE, WIRE, MSG, NET, LOG = "common/base/", "common/wire/", "common/msg/", "comm
 DRIVER, DRIVER_EVENT = "agent/driver.h", "agent/driver_event.h"
 OUTPUT = "agent/output/"  # the output commands, as every driver understands them
 DRIVER_FOLDERS = [DRIVER, DRIVER_EVENT, OUTPUT, "agent/process/", "agent/kde/", "agent/wlr/", "agent/wayland/",
-                  "agent/sway/"]
+                  "agent/ipc/", "agent/hyprland/", "agent/niri/", "agent/sway/"]
 
 RULES = [
     pure(BASE, [BASE]),
@@ -106,6 +106,11 @@ RULES = [
     Rule("agent/kde/", [BASE, MSG, OUTPUT, "agent/kde/"], {"fmt", "expected", "wayland"}),
     Rule("agent/wlr/", [BASE, MSG, OUTPUT, "agent/wlr/"], {"fmt", "expected", "wayland"}),
     Rule("agent/process/", [BASE, MSG, DRIVER, DRIVER_EVENT, "agent/process/"], {"fmt", "expected"}),
+    Rule("agent/kernel/", [BASE, MSG, DRIVER, DRIVER_EVENT, "agent/process/", "agent/kernel/"], {"fmt", "expected"}),
+    Rule("agent/ipc/", [BASE, MSG, DRIVER, DRIVER_EVENT, OUTPUT, "agent/process/", "agent/wayland/", "agent/ipc/"],
+         {"fmt", "expected"}),
+    Rule("agent/hyprland/", [BASE, MSG, *DRIVER_FOLDERS], {"fmt", "expected"}),
+    Rule("agent/niri/", [BASE, MSG, *DRIVER_FOLDERS], {"fmt", "expected"}),
     Rule("agent/sway/", [BASE, MSG, *DRIVER_FOLDERS], {"fmt", "expected"}),
     Rule("agent/wayland/", [BASE, MSG, *DRIVER_FOLDERS], {"fmt", "expected", "wayland"}),
     Rule("agent/x11/", [BASE, MSG, *DRIVER_FOLDERS, "agent/x11/"], {"fmt", "expected", "xcb"}),

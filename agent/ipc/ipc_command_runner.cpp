@@ -1,0 +1,157 @@
+#include "agent/ipc/ipc_command_runner.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace compositord::agent {
+
+namespace {
+
+// The command that withdraws the wish to switch off, if it is one.
+std::optional<OutputCommand> opposite_of(OutputCommand command) {
+  const bool power_off = command.method == OutputMethod::kPower && !command.on;
+  if (command.method != OutputMethod::kDisable && !power_off) return std::nullopt;
+  if (command.method == OutputMethod::kDisable) command.method = OutputMethod::kEnable;
+  command.on = true;
+  return command;
+}
+
+}  // namespace
+
+void IpcCommandRunner::execute(std::uint64_t command_id, const std::string& method, const msg::Value& params,
+                               Instant now, Instant deadline, DriverOutputs& out) {
+  queue_.add(command_id, parse_output_request(method, params), now, deadline, out);
+}
+
+std::optional<IpcCommandRunner::Ask> IpcCommandRunner::next_ask(Instant now) {
+  if (asked_ || queue_.empty()) return std::nullopt;
+  if (step_ == Step::kIdle) step_ = Step::kReadBefore;
+  if (step_ == Step::kReadBack && now < ask_at_) return std::nullopt;
+  asked_ = true;
+  if (step_ == Step::kChange) return Ask{IpcQuestion::kCommand, dialect_->change(wish(), before_wish_)};
+  if (step_ == Step::kTakeBack) return Ask{IpcQuestion::kCommand, dialect_->change(*opposite_of(wish()), before_wish_)};
+  return Ask{IpcQuestion::kOutputs, dialect_->request(IpcQuestion::kOutputs)};
+}
+
+void IpcCommandRunner::on_reply(const std::string& payload, Instant now, DriverOutputs& out) {
+  asked_ = false;
+  switch (step_) {
+    case Step::kIdle: return;  // it was owed to a command that has ended
+    case Step::kReadBefore: return on_before(payload, now, out);
+    case Step::kChange: return on_changed(payload, now, out);
+    case Step::kReadBack: return on_read_back(payload, now, out);
+    case Step::kTakeBack: return finish(Status::kFailed, not_done(), out);
+  }
+}
+
+void IpcCommandRunner::on_before(const std::string& payload, Instant, DriverOutputs& out) {
+  const auto outputs = dialect_->parse_outputs(payload);
+  if (!outputs) return finish(Status::kFailed, outputs.error().text, out);
+  OutputCommandQueue::Entry& job = queue_.front();
+  for (const OutputCommand& wanted : job.request.wishes) {
+    const auto found = dialect_->find(wanted, *outputs);
+    if (!found) return finish(found.error().status, found.error().text, out);
+  }
+  job.before = outputs_of(job.request, *outputs);
+  begin_wish(*outputs);
+}
+
+void IpcCommandRunner::begin_wish(const std::vector<KnownOutput>& outputs) {
+  for (const KnownOutput& output : outputs) {
+    if (output.output.name == wish().output) before_wish_ = output;
+  }
+  step_ = Step::kChange;
+}
+
+void IpcCommandRunner::on_changed(const std::string& payload, Instant now, DriverOutputs& out) {
+  auto errors = dialect_->parse_refusal(payload);
+  if (!errors) return finish(Status::kFailed, errors.error().text, out);
+  refusal_ = std::move(*errors);
+  step_ = Step::kReadBack;
+  ask_at_ = now;
+  give_up_at_ = now + kReadBackTime;
+}
+
+void IpcCommandRunner::on_read_back(const std::string& payload, Instant now, DriverOutputs& out) {
+  OutputCommandQueue::Entry& job = queue_.front();
+  const auto outputs = dialect_->parse_outputs(payload);
+  if (!outputs) return finish(Status::kFailed, outputs.error().text, out);
+  job.after = outputs_of(job.request, *outputs);
+  if (refusal_.empty() && is_shown(wish())) {
+    if (++wish_ < job.request.wishes.size()) return begin_wish(*outputs);
+    const auto& wishes = job.request.wishes;
+    if (std::all_of(wishes.begin(), wishes.end(), [&](const OutputCommand& w) { return is_shown(w); })) {
+      return finish(Status::kDone, {}, out);
+    }
+    return finish(Status::kFailed,
+                  fmt::format("{} did all of it, and undid a part for a later one", dialect_->compositor()), out);
+  }
+  if (!refusal_.empty() || now >= give_up_at_) return fail_read_back(out);
+  ask_at_ = now + kReadBackInterval;
+}
+
+void IpcCommandRunner::fail_read_back(DriverOutputs& out) {
+  const OutputCommandQueue::Entry& job = queue_.front();
+  if (!refusal_.empty())
+    return finish(Status::kFailed, fmt::format("{} refused: {}", dialect_->compositor(), refusal_), out);
+  if (job.after.size() < job.before.size())
+    return finish(Status::kFailed, fmt::format("{} said success, and the output is gone", dialect_->compositor()), out);
+  if (!opposite_of(wish())) return finish(Status::kFailed, not_done(), out);
+  step_ = Step::kTakeBack;
+}
+
+void IpcCommandRunner::tick(Instant now, DriverOutputs& out) {
+  if (step_ != Step::kIdle && queue_.front_is_late(now)) {
+    const bool sent = step_ == Step::kReadBack || step_ == Step::kTakeBack || (step_ == Step::kChange && asked_);
+    finish(
+        Status::kDeadline,
+        fmt::format("{} did not {}", dialect_->compositor(),
+                    sent ? "show the change in time; its outcome is unknown" : "answer in time; nothing was changed"),
+        out);
+  }
+  queue_.end_waiting(step_ != Step::kIdle, now, out);
+}
+
+Instant IpcCommandRunner::next_ask_at() const noexcept {
+  if (asked_ || queue_.empty()) return kNever;
+  return step_ == Step::kReadBack ? ask_at_ : Instant{};
+}
+
+void IpcCommandRunner::on_connection_lost(DriverOutputs& out) {
+  const bool sent = step_ == Step::kReadBack || step_ == Step::kTakeBack || (step_ == Step::kChange && asked_);
+  asked_ = false;
+  const std::string broke = fmt::format("{}'s IPC connection broke; ", dialect_->compositor());
+  if (step_ != Step::kIdle) {
+    finish(Status::kFailed, broke + (sent ? "the outcome is unknown" : "nothing was changed"), out);
+  }
+  // Nor do the others wait for one that may not come back before their deadlines.
+  queue_.end_all(Status::kFailed, broke + "nothing was changed", out);
+}
+
+void IpcCommandRunner::on_gone(DriverOutputs& out) {
+  queue_.end_all(Status::kGone, "the compositor ended under the command", out);
+  step_ = Step::kIdle;
+}
+
+void IpcCommandRunner::finish(Status status, std::string error, DriverOutputs& out) {
+  queue_.finish(status, std::move(error), out);
+  step_ = Step::kIdle;
+  wish_ = 0;
+  refusal_.clear();
+  give_up_at_ = kNever;
+}
+
+std::string IpcCommandRunner::not_done() const {
+  return fmt::format("{} said success and did not do it", dialect_->compositor());
+}
+
+bool IpcCommandRunner::is_shown(const OutputCommand& wanted) const {
+  const std::vector<KnownOutput>& outputs = queue_.front().after;
+  return std::any_of(outputs.begin(), outputs.end(), [&](const KnownOutput& output) {
+    return output.output.name == wanted.output && dialect_->shows_wish(wanted, output);
+  });
+}
+
+}  // namespace compositord::agent

@@ -1,0 +1,31 @@
+#pragma once
+// niri's words for IpcDriver. Source: docs.rs/niri-ipc, the niri wiki's page "IPC".
+//
+// A request is a line of JSON, a reply too: {"Ok":…} or {"Err":"why"}. niri before 25.8 takes one request per connection, so
+// each gets its own. A change of an output is temporary: it is forgotten when its part of the configuration file changes.
+
+#include "agent/ipc/line_session.h"
+
+namespace compositord::agent::niri {
+
+class NiriDialect : public LineDialect {
+ public:
+  std::string_view compositor() const noexcept override { return "niri"; }
+  std::string_view driver() const noexcept override { return "niri"; }
+  std::string request(IpcQuestion question) const override;
+  std::string change(const OutputCommand& command, const KnownOutput& before) const override;
+  Result<std::string> parse_version(std::string_view payload) const override;
+  Result<std::vector<KnownOutput>> parse_outputs(std::string_view payload) const override;
+  // It tells none; see has_inputs().
+  Result<std::vector<msg::InputDevice>> parse_inputs(std::string_view payload) const override;
+  Result<std::string> parse_refusal(std::string_view payload) const override;
+
+  bool has_inputs() const noexcept override { return false; }
+  std::string obstacle(OutputMethod method) const override;
+
+  bool reply_is_line() const noexcept override { return true; }
+  std::string events_request() const override { return "\"EventStream\"\n"; }
+  Result<IpcSession::Changes> parse_event(std::string_view line) const override;
+};
+
+}  // namespace compositord::agent::niri
