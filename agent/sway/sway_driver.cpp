@@ -254,6 +254,7 @@ msg::Manifest SwayDriver::manifest() const {
   msg::Manifest m = *wayland_manifest_;
   if (!version_) {
     for (msg::CommandSupport& command : m.commands) {
+      if (!is_output_method(command.name)) continue;
       command.reason = ipc_trouble_.empty() ? "sway does not answer on its IPC socket" : "no sway IPC: " + ipc_trouble_;
     }
     return m;
@@ -263,7 +264,9 @@ msg::Manifest SwayDriver::manifest() const {
   m.version_source = "ipc";
   m.driver = "sway";
   if (inputs_) m.inputs = *inputs_;
-  for (msg::CommandSupport& command : m.commands) command = msg::CommandSupport{command.name, true, {}};
+  for (msg::CommandSupport& command : m.commands) {
+    if (is_output_method(command.name)) command = msg::CommandSupport{command.name, true, {}};
+  }
   if (!outputs_) return m;
   for (const KnownOutput& known : *outputs_) {
     const auto output = find_named(m.outputs, known.output.name, [](const auto& o) { return o.name; });
@@ -297,7 +300,7 @@ void SwayDriver::look_at_process(DriverOutputs& out) { wayland_->look_at_process
 
 void SwayDriver::execute(std::uint64_t command_id, const std::string& method, const msg::Value& params, Instant now,
                          Instant deadline, DriverOutputs& out) {
-  if (requests_ || broken_) {
+  if (is_output_method(method) && (requests_ || broken_)) {
     runner_.execute(command_id, method, params, now, deadline, out);
     return ask_next(now);
   }
@@ -305,7 +308,8 @@ void SwayDriver::execute(std::uint64_t command_id, const std::string& method, co
   wayland_->execute(command_id, method, params, now, deadline, refused);
   for (DriverEvent& event : refused.events) {
     auto* finished = std::get_if<driver_event::CommandFinished>(&event);
-    if (finished != nullptr && finished->status == Status::kUnsupported && !ipc_trouble_.empty()) {
+    if (finished != nullptr && is_output_method(method) && finished->status == Status::kUnsupported &&
+        !ipc_trouble_.empty()) {
       finished->error = "no sway IPC: " + ipc_trouble_;
     }
     out.events.push_back(std::move(event));

@@ -391,16 +391,22 @@ msg::Manifest X11Driver::manifest() const {
   for (const ScreenOutput& output : screen().outputs) {
     if (output.is_connected || output.output.current_mode) m.outputs.push_back(output.output);
   }
-  m.commands = randr_commands(extensions_.randr);
+  m.commands = commands();
   m.parts.emplace().push_back(std::move(server));
   if (compositing_manager_) m.parts->push_back(compositing_manager_->part("compositing_manager"));
   if (window_manager_) m.parts->push_back(window_manager_->part("window_manager"));
   return m;
 }
 
+std::vector<msg::CommandSupport> X11Driver::commands() const {
+  std::vector<msg::CommandSupport> list = randr_commands(extensions_.randr);
+  list.push_back({std::string(kScreenshotCommand), false, "this agent does not take screenshots of an X server"});
+  return list;
+}
+
 void X11Driver::execute(std::uint64_t command_id, const std::string& method, const msg::Value& params, Instant now,
                         Instant deadline, DriverOutputs& out) {
-  const auto known = randr_commands(extensions_.randr);
+  const auto known = commands();
   const auto command = std::find_if(known.begin(), known.end(), [&](const auto& c) { return c.name == method; });
   if (runner_ && (command == known.end() || command->supported)) {
     runner_->execute(command_id, method, params, now, deadline, out);
