@@ -1,0 +1,5 @@
+# Screenshots: what is done with pixels, whoever has read them.
+compositord_test(agent_capture
+  SOURCES capture_image_test.cpp capture_layout_test.cpp capture_png_test.cpp screenshot_request_test.cpp
+          screenshot_runner_test.cpp support/png_image.cpp support/test_shots.cpp
+  LIBRARIES compositord::agent_capture compositord::clock compositord_dep::png)
