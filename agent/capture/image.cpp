@@ -95,7 +95,7 @@ Colour colour_at(std::uint32_t pixel) {
 
 std::uint32_t mean_pixel(const Colour& sum, float weight) {
   const auto channel = [&](float value) {
-    return std::min(static_cast<std::uint32_t>(value / weight + 0.5F), std::uint32_t{0xff});
+    return std::min(static_cast<std::uint32_t>(std::lround(value / weight)), std::uint32_t{0xff});
   };
   return channel(sum.red) << 16U | channel(sum.green) << 8U | channel(sum.blue);
 }

@@ -29,7 +29,7 @@ TEST(ScreenshotRequestTest, TakesAnOutputAndBounds) {
 }
 
 TEST(ScreenshotRequestTest, RefusesWhatItCannotMean) {
-  const auto complaint = [](Value params) {
+  const auto complaint = [](const Value& params) {
     const auto request = parse_screenshot_request(params);
     EXPECT_EQ(request ? Status::kDone : request.error().status, Status::kMalformed);
     return request ? std::string() : request.error().text;
