@@ -9,3 +9,9 @@ compositord_test(wayland_screenshot
   LIBRARIES compositord::agent_sway compositord::clock compositord_dep::png
   LABELS integration
   TIMEOUT 120)
+compositord_test(x11_screenshot
+  SOURCES ../integration/x11_screenshot_test.cpp support/driver_loop.cpp support/compositor_process.cpp support/png_image.cpp
+          support/taken_screenshot.cpp support/x_display.cpp
+  LIBRARIES compositord::agent_x11 compositord::agent_sway compositord::clock compositord_dep::png
+  LABELS integration
+  TIMEOUT 120)
