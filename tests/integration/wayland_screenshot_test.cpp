@@ -21,7 +21,6 @@ namespace compositord {
 namespace {
 
 using agent::driver_event::CommandFinished;
-using agent::driver_event::CommandPart;
 using agent::driver_event::Described;
 using agent::driver_event::Gone;
 using msg::Value;
@@ -51,7 +50,7 @@ std::string write_quarters(const RuntimeDir& dir) {
       image.row(y)[x] = y < 32 ? (x < 32 ? kTopLeft : kTopRight) : (x < 32 ? kBottomLeft : kBottomRight);
     }
   }
-  const std::string path = dir.path() + "/quarters.png";
+  std::string path = dir.path() + "/quarters.png";
   std::ofstream(path, std::ios::binary) << agent::encode_png(image, 1U << 20U, {}).value();
   std::filesystem::permissions(path, std::filesystem::perms::others_read, std::filesystem::perm_options::add);
   return path;

@@ -15,3 +15,6 @@ compositord_test(x11_screenshot
   LIBRARIES compositord::agent_x11 compositord::agent_sway compositord::clock compositord_dep::png
   LABELS integration
   TIMEOUT 120)
+compositord_test(wayland_capture
+  SOURCES wayland_capture_test.cpp support/temp_dir.cpp support/tiny_compositor.cpp
+  LIBRARIES compositord::agent_wayland compositord_wayland_protocols compositord_dep::wayland_server)

@@ -55,4 +55,5 @@ endif()
 # Sanitizer runs want every byte initialised by code they can see; nothing to do for the packages above.
 if(BUILD_TESTING OR NOT DEFINED BUILD_TESTING)
   find_package(GTest REQUIRED)
+  compositord_pkg(wayland_server "wayland-server>=1.21" libwayland-dev)  # compositors that do what no real one can be brought to
 endif()
