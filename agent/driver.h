@@ -43,7 +43,8 @@ class Driver {
   // Asks the kernel why a probe is late: reads /proc/PID/stat once and answers at once with CauseSeen.
   virtual void look_at_process(DriverOutputs& out) = 0;
 
-  // Begins a command; ends with exactly one CommandFinished by `deadline`, at the latest with kDeadline.
+  // Begins a command; ends with exactly one CommandFinished by `deadline`, at the latest with kDeadline. What it gives
+  // besides comes before that, as CommandPart.
   // Params are as in schemas/messages/command-*.json. A method that isn't supported ends at once with kUnsupported.
   virtual void execute(std::uint64_t command_id, const std::string& method, const msg::Value& params, Instant now,
                        Instant deadline, DriverOutputs& out) = 0;

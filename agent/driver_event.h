@@ -1,6 +1,7 @@
 #pragma once
 // What a driver says of its compositor: plain data, and the input of the agent's core.
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -52,9 +53,20 @@ struct CommandFinished {
   msg::Value result;
 };
 
+// A part of what a command gives, before its CommandFinished: bytes that follow those of the parts before.
+struct CommandPart {
+  std::uint64_t command_id = 0;
+  std::string bytes;  // at most kCommandPartBytesMax
+};
+
 }  // namespace driver_event
 
-using DriverEvent = std::variant<driver_event::Described, driver_event::OutputsChanged, driver_event::ProbeAnswered,
-                                 driver_event::CauseSeen, driver_event::Gone, driver_event::CommandFinished>;
+// Small enough that a heartbeat never waits long behind one part, and far below the broker's bytes_per_frame_max, also in
+// base64.
+inline constexpr std::size_t kCommandPartBytesMax = 256U << 10U;
+
+using DriverEvent =
+    std::variant<driver_event::Described, driver_event::OutputsChanged, driver_event::ProbeAnswered,
+                 driver_event::CauseSeen, driver_event::Gone, driver_event::CommandFinished, driver_event::CommandPart>;
 
 }  // namespace compositord::agent

@@ -142,7 +142,8 @@ void AgentCore::on(input::FromDriver& from, Instant now, Outputs& out) {
                         },
                         [&](driver_event::CauseSeen& e) { changed = health_.cause_seen(e, now); },
                         [&](driver_event::Gone& e) { on_gone(e, now, out); },
-                        [&](driver_event::CommandFinished& e) { commands_.driver_finished(std::move(e), now, out); }},
+                        [&](driver_event::CommandFinished& e) { commands_.driver_finished(std::move(e), now, out); },
+                        [&](driver_event::CommandPart& e) { commands_.part(std::move(e), out); }},
              from.event);
   status_report_.wanted |= changed;
 }

@@ -136,6 +136,24 @@ void Commands::finished(const driver_event::CommandFinished& finished, Outputs& 
   open_.erase(it);
 }
 
+void Commands::part(driver_event::CommandPart&& part, Outputs& out) {
+  const auto it = open_.find(part.command_id);
+  if (it == open_.end()) return;  // its deadline was faster
+  Open& open = it->second;
+  msg::Reply answer;
+  answer.encoding = open.encoding;
+  answer.header.id = open.id;
+  answer.header.more = true;
+  answer.result.set("offset", open.part_bytes);
+  open.part_bytes += part.bytes.size();
+  if (open.encoding == msg::Encoding::kJson) {
+    answer.result.set("data", msg::Binary{std::move(part.bytes)});
+  } else {
+    answer.attachments.emplace_back(std::move(part.bytes));
+  }
+  reply(open.client_address, answer, out, false);
+}
+
 void Commands::compositor_gone(Outputs& out) {
   confirmation_.forget(out);
   const Error error{Status::kGone, "the compositor ended under the command; whether it was carried out is unknown"};
@@ -177,8 +195,8 @@ Instant Commands::next_deadline() const noexcept {
   return next;
 }
 
-void Commands::reply(const std::string& client_address, const msg::Reply& reply, Outputs& out) {
-  wire::mdp::WorkerReply message{true, client_address, msg::serialize_reply(reply)};
+void Commands::reply(const std::string& client_address, const msg::Reply& reply, Outputs& out, bool final) {
+  wire::mdp::WorkerReply message{final, client_address, msg::serialize_reply(reply)};
   out.sends.push_back(wire::serialize(kDialect, std::move(message)));
 }
 

@@ -38,6 +38,8 @@ class Commands {
   // The driver ended one; the supervisor did.
   void driver_finished(driver_event::CommandFinished finished, Instant now, Outputs& out);
   void finished(const driver_event::CommandFinished& finished, Outputs& out);
+  // Passes a part of the answer on as a PARTIAL.
+  void part(driver_event::CommandPart&& part, Outputs& out);
   // Ends what the driver was doing. The supervisor's commands go on: an end is what they want.
   void compositor_gone(Outputs& out);
   // The broker has ended all requests of a lost session by itself: their answers would be refused. A change that nobody can
@@ -55,9 +57,10 @@ class Commands {
     msg::Value id;
     Instant deadline;
     bool of_supervisor = false;
+    std::uint64_t part_bytes = 0;  // sent in parts so far
   };
   void confirm(const Open& open, const msg::Value& params, Outputs& out);
-  static void reply(const std::string& client_address, const msg::Reply& reply, Outputs& out);
+  static void reply(const std::string& client_address, const msg::Reply& reply, Outputs& out, bool final = true);
 
   const AgentConfig& config_;
   std::map<std::uint64_t, Open> open_;

@@ -302,9 +302,10 @@ void IpcDriver::look_at_process(DriverOutputs& out) { wayland_->look_at_process(
 void IpcDriver::execute(std::uint64_t command_id, const std::string& method, const msg::Value& params, Instant now,
                         Instant deadline, DriverOutputs& out) {
   const auto kind = output_method(method);
+  const bool is_ours = kind || method == kConfigureName;
   const std::string obstacle = kind ? dialect_->obstacle(*kind) : std::string();
   const bool has_ipc = session_->is_open() || broken_;
-  if (has_ipc && obstacle.empty() && !(dialect_->prefers_wayland() && is_wayland_command(method))) {
+  if (is_ours && has_ipc && obstacle.empty() && !(dialect_->prefers_wayland() && is_wayland_command(method))) {
     runner_.execute(command_id, method, params, now, deadline, out);
     return ask_next(now);
   }
@@ -312,7 +313,7 @@ void IpcDriver::execute(std::uint64_t command_id, const std::string& method, con
   wayland_->execute(command_id, method, params, now, deadline, inner);
   for (DriverEvent& event : inner.events) {
     auto* finished = std::get_if<driver_event::CommandFinished>(&event);
-    if (finished == nullptr || finished->status != Status::kUnsupported) continue;
+    if (!is_ours || finished == nullptr || finished->status != Status::kUnsupported) continue;
     if (has_ipc && !obstacle.empty()) {
       finished->error = obstacle;
     } else if (!ipc_trouble_.empty()) {

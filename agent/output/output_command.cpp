@@ -40,16 +40,6 @@ struct Params {
   }
 };
 
-// The names that compositors give to outputs ("HEADLESS-1", "DP-2", "X11-1") need no other bytes, and these can't end a
-// quoted string, begin a variable or separate commands in sway's language.
-bool is_output_name(std::string_view name) {
-  const auto allowed = [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           std::string_view("._:-").find(c) != std::string_view::npos;
-  };
-  return !name.empty() && name.size() <= kOutputNameBytesMax && std::all_of(name.begin(), name.end(), allowed);
-}
-
 // Empty when `value` is there and in range, else the sentence.
 template <class T>
 std::string out_of_range(std::string_view name, const std::optional<T>& value, T low, T high) {
@@ -126,6 +116,14 @@ std::optional<OutputMethod> output_method(std::string_view name) noexcept {
   const auto known = std::find(kOutputMethodNames.begin(), kOutputMethodNames.end(), name);
   if (known == kOutputMethodNames.end()) return std::nullopt;
   return static_cast<OutputMethod>(known - kOutputMethodNames.begin());
+}
+
+bool is_output_name(std::string_view name) {
+  const auto allowed = [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           std::string_view("._:-").find(c) != std::string_view::npos;
+  };
+  return !name.empty() && name.size() <= kOutputNameBytesMax && std::all_of(name.begin(), name.end(), allowed);
 }
 
 Result<OutputCommand> parse_output_command(const std::string& method, const msg::Value& params) {

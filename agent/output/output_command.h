@@ -21,6 +21,10 @@ inline constexpr std::array<std::string_view, 7> kOutputMethodNames{
     "output.mode",   "output.scale",   "output.position", "output.transform",
     "output.enable", "output.disable", "output.power"};
 
+// Whether a method is one of them, or changes an output in a way that nobody here knows.
+constexpr bool is_output_method(std::string_view method) { return method.starts_with("output."); }
+inline constexpr std::string_view kScreenshotCommand = "screenshot";
+
 // 16384 is what the texture units of common GPUs take. Compositors accept any size, and then have nothing to draw with.
 inline constexpr std::uint32_t kModePxMax = 16'384;
 inline constexpr std::uint32_t kRefreshMhzMin = 1'000;  // below 1 Hz somebody meant another unit
@@ -52,6 +56,10 @@ struct KnownOutput {
 
 // None for a method that changes no output.
 std::optional<OutputMethod> output_method(std::string_view name) noexcept;
+
+// The names that compositors give to outputs ("HEADLESS-1", "DP-2", "X11-1") need no other bytes than A-Z a-z 0-9 . _ : -, and
+// these can't end a quoted string, begin a variable or separate commands in sway's language.
+bool is_output_name(std::string_view name);
 
 // Errors: kNotFound for an unknown method, kMalformed with the parameter's name; an unknown one is refused.
 Result<OutputCommand> parse_output_command(const std::string& method, const msg::Value& params);

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "agent/output/output_command.h"
 #include "agent/process/peer.h"
 
 namespace compositord::agent {
@@ -40,6 +41,21 @@ std::string reason(std::string_view compositor) {
   return fmt::format("{} offers no protocol that this agent speaks to change an output", compositor);
 }
 
+std::string screenshot_reason(std::string_view compositor) {
+  if (compositor == "mutter" || compositor == "gnome-shell") {
+    return fmt::format(
+        "{} shows its screen to programs only by ScreenCast with PipeWire, which this agent does not speak",
+        compositor);
+  }
+  if (compositor == "kwin_wayland") {
+    return "kwin_wayland takes screenshots by D-Bus (org.kde.KWin.ScreenShot2), which this agent does not speak";
+  }
+  return fmt::format(
+      "{} offers no protocol that this agent speaks to take a screenshot (zwlr_screencopy_manager_v1, "
+      "weston_screenshooter)",
+      compositor);
+}
+
 }  // namespace
 
 std::string compositor_name(const std::string& executable, const std::vector<msg::Protocol>& protocols) {
@@ -58,6 +74,7 @@ std::vector<msg::CommandSupport> unsupported_commands(std::string_view composito
                            "output.power", "output.scale", "output.transform"}) {
     commands.push_back(msg::CommandSupport{name, false, why});
   }
+  commands.push_back(msg::CommandSupport{std::string(kScreenshotCommand), false, screenshot_reason(compositor)});
   return commands;
 }
 

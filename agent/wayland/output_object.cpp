@@ -68,7 +68,9 @@ struct OutputEvents {
     o.pending_.x = x;
     o.pending_.y = y;
   }
-  static void xdg_size(void*, zxdg_output_v1*, std::int32_t, std::int32_t) {}
+  static void xdg_size(void* data, zxdg_output_v1*, std::int32_t width, std::int32_t height) {
+    self(data).logical_size_ = LogicalSize{not_negative(width), not_negative(height)};
+  }
   static void xdg_done(void* data, zxdg_output_v1* xdg) {
     if (zxdg_output_v1_get_version(xdg) <= kXdgDoneUntil) self(data).commit();
   }

@@ -19,6 +19,12 @@ namespace compositord::agent {
 // Text from a compositor: bounded, printable, valid UTF-8.
 std::string bounded_text(const char* text);
 
+// Of an output in the compositor's logical space: its mode, turned and scaled.
+struct LogicalSize {
+  std::uint32_t width = 0;
+  std::uint32_t height = 0;
+};
+
 class OutputObject {
  public:
   // At this size a list of modes is hostile, not long.
@@ -36,6 +42,8 @@ class OutputObject {
   wl_output* proxy() const noexcept { return proxy_; }  // nullptr when it could not be bound
   // The last complete batch. The name is empty when the compositor gives none.
   const msg::Output& output() const noexcept { return committed_; }
+  // As xdg-output tells it, which is exact also for fractional scales; 0x0 without.
+  const LogicalSize& logical_size() const noexcept { return logical_size_; }
   // Whether a batch was completed since the last call.
   bool take_changed() noexcept;
 
@@ -51,6 +59,7 @@ class OutputObject {
   msg::Output pending_;
   msg::Output committed_;
   std::string xdg_name_;
+  LogicalSize logical_size_;
   bool has_xdg_position_ = false;
   bool changed_ = false;
 };

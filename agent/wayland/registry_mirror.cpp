@@ -89,6 +89,16 @@ std::vector<wlr::BoundOutput> RegistryMirror::bound_outputs() const {
   return list;
 }
 
+std::vector<PlacedOutput> RegistryMirror::placed_outputs() const {
+  std::vector<msg::Output> named = outputs();
+  std::vector<PlacedOutput> list;
+  for (std::size_t i = 0; i < outputs_.size(); ++i) {
+    const OutputObject& object = *outputs_[i];
+    list.push_back(PlacedOutput{std::move(named[i]), object.logical_size(), object.global_name(), object.proxy()});
+  }
+  return list;
+}
+
 std::vector<msg::InputDevice> RegistryMirror::inputs() const {
   static constexpr std::array<std::pair<std::uint32_t, std::string_view>, 3> kKinds{
       {{WL_SEAT_CAPABILITY_POINTER, "pointer"},

@@ -20,6 +20,14 @@ struct zxdg_output_manager_v1;
 
 namespace compositord::agent {
 
+// An output with what is needed to take its picture.
+struct PlacedOutput {
+  msg::Output output;
+  LogicalSize logical_size;  // 0x0: not told
+  std::uint32_t global_name = 0;
+  wl_output* proxy = nullptr;
+};
+
 class RegistryMirror {
  public:
   static constexpr std::size_t kGlobalsMax = 4096;
@@ -39,6 +47,7 @@ class RegistryMirror {
   const std::map<std::uint32_t, msg::Protocol>& globals() const noexcept { return globals_; }  // by registry name
   wl_registry* registry() const noexcept { return registry_; }
   std::vector<wlr::BoundOutput> bound_outputs() const;  // as outputs() names them
+  std::vector<PlacedOutput> placed_outputs() const;     // the same
 
   // Whether anything of the above changed since the last call.
   bool take_changed() noexcept;

@@ -13,6 +13,7 @@
 #include "agent/process/known_exit.h"
 #include "agent/wayland/compositor_facts.h"
 #include "agent/wayland/output_control.h"
+#include "agent/wayland/wayland_capture.h"
 
 namespace compositord::agent {
 
@@ -102,8 +103,10 @@ WaylandDriver::WaylandDriver(ConnectedDisplay& display, Peer peer, std::unique_p
                              Options options, Instant now)
     : options_(options),
       display_name_(std::move(display.name)),
+      socket_path_(std::move(display.socket_path)),
       peer_(std::move(peer)),
       connection_(std::move(connection)),
+      screenshots_([this](const ScreenshotRequest& request) { return begin_capture(request); }),
       greeting_late_at_(now + kGreetingLate) {}
 
 WaylandDriver::~WaylandDriver() = default;
@@ -134,6 +137,7 @@ void WaylandDriver::poll_fds(std::vector<pollfd>& fds) const {
     const int events = flush_blocked_ ? POLLIN | POLLOUT : POLLIN;
     fds.push_back(pollfd{wl_display_get_fd(connection_->display.get()), static_cast<short>(events), 0});
   }
+  screenshots_.poll_fds(fds);
   if (process_) process_->poll_fds(fds);
   // While it ends, nobody reads the version any more: a readable answer would only turn the loop.
   if (version_query_ && state_ != State::kEnding) version_query_->poll_fds(fds);
@@ -141,7 +145,8 @@ void WaylandDriver::poll_fds(std::vector<pollfd>& fds) const {
 
 Instant WaylandDriver::next_deadline() const noexcept {
   if (state_ == State::kGone) return kNever;
-  Instant next = std::min({ending_until_, settle_until_, connection_->control.next_deadline()});
+  Instant next =
+      std::min({ending_until_, settle_until_, connection_->control.next_deadline(), screenshots_.next_deadline()});
   if (process_) next = std::min(next, process_->next_deadline());
   if (version_query_ && state_ != State::kEnding) next = std::min(next, version_query_->next_deadline());
   if (state_ == State::kGreeting) next = std::min(next, greeting_late_at_);
@@ -156,6 +161,7 @@ void WaylandDriver::service(Instant now, DriverOutputs& out) {
   if (state_ != State::kEnding) pump(now, out);
   check_end(now, out);
   if (state_ == State::kGone) return;
+  serve_screenshots(now, out);
   if (state_ == State::kEnding) return connection_->control.tick(now, out);
   check_version(now, out);
   settle(now);
@@ -213,6 +219,7 @@ void WaylandDriver::check_end(Instant now, DriverOutputs& out) {
 void WaylandDriver::say_gone(const ProcessEnd& end, std::string text, DriverOutputs& out) {
   state_ = State::kGone;
   connection_->control.on_gone(out);
+  screenshots_.on_gone("the compositor", out);
   out.events.emplace_back(driver_event::Gone{end, std::move(text)});
 }
 
@@ -316,6 +323,11 @@ std::vector<msg::CommandSupport> WaylandDriver::commands() const {
   const std::string compositor = name();
   auto list = unsupported_commands(compositor);
   connection_->control.support(list, compositor);
+  for (msg::CommandSupport& command : list) {
+    if (command.name != kScreenshotCommand || !can_capture(connection_->mirror.protocols())) continue;
+    command.supported = screenshot_refusal_.empty();
+    command.reason = screenshot_refusal_;
+  }
   return list;
 }
 
@@ -359,6 +371,10 @@ void WaylandDriver::execute(std::uint64_t command_id, const std::string& method,
   finished.error = fmt::format("there is no command \"{}\"", escape_for_log(method, 64));
   for (const msg::CommandSupport& command : commands()) {
     if (command.name != method) continue;
+    if (command.supported && method == kScreenshotCommand) {
+      screenshots_.execute(command_id, params, now, deadline, out);
+      return;
+    }
     if (command.supported) {
       connection_->control.execute(command_id, method, params, now, deadline, out);
       serve_commands(now, out);
@@ -369,6 +385,18 @@ void WaylandDriver::execute(std::uint64_t command_id, const std::string& method,
     finished.error = command.reason;
   }
   out.events.emplace_back(std::move(finished));
+}
+
+void WaylandDriver::serve_screenshots(Instant now, DriverOutputs& out) {
+  screenshots_.service(now, out);
+  if (auto refusal = screenshots_.take_refusal()) {
+    screenshot_refusal_ = std::move(*refusal);
+    changed_ = true;
+  }
+}
+
+Result<std::unique_ptr<Capture>> WaylandDriver::begin_capture(const ScreenshotRequest& request) const {
+  return begin_wayland_capture(CaptureTarget{socket_path_, peer_, name()}, request);
 }
 
 void WaylandDriver::serve_commands(Instant now, DriverOutputs& out) {

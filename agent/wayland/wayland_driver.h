@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/capture/screenshot_runner.h"
 #include "agent/driver.h"
 #include "agent/output/output_command.h"
 #include "agent/process/peer.h"
@@ -79,6 +80,8 @@ class WaylandDriver : public Driver {
   bool bind_controls();
   void settle(Instant now);
   void serve_commands(Instant now, DriverOutputs& out);
+  void serve_screenshots(Instant now, DriverOutputs& out);
+  Result<std::unique_ptr<Capture>> begin_capture(const ScreenshotRequest& request) const;
   void describe_if_due(Instant now, DriverOutputs& out);
   void describe_outputs(const std::vector<KnownOutput>& outputs, DriverOutputs& out);
   std::string name() const;
@@ -87,12 +90,15 @@ class WaylandDriver : public Driver {
 
   Options options_;
   std::string display_name_;
+  std::string socket_path_;
   Peer peer_;
   std::unique_ptr<Connection> connection_;
   std::optional<ProcessWatch> process_;
   std::optional<VersionQuery> version_query_;
   std::string version_;
   std::string version_source_;
+  ScreenshotRunner screenshots_;
+  std::string screenshot_refusal_;  // what the compositor has answered to one, if it won't give any
 
   State state_ = State::kGreeting;
   bool flush_blocked_ = false;    // the socket is full: wait for POLLOUT

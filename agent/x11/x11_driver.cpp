@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "agent/process/known_exit.h"
+#include "agent/x11/root_capture.h"
 #include "agent/x11/server_facts.h"
 #include "agent/x11/x_authority.h"
 #include "agent/x11/x_display_name.h"
@@ -42,13 +43,15 @@ X11Driver::X11Driver(FileDescriptor socket, std::string display, Peer server, In
     : display_(std::move(display)),
       greeting_late_at_(now + kGreetingLate),
       connection_(std::move(socket), x_setup_request(find_x_cookie(display_))),
-      server_(watch_server(std::move(server), pending_log_)) {}
+      server_(watch_server(std::move(server), pending_log_)),
+      screenshots_([this](const ScreenshotRequest& request) { return begin_capture(request); }) {}
 
 void X11Driver::poll_fds(std::vector<pollfd>& fds) const {
   if (state_ == State::kGone) return;
   if (state_ != State::kEnding) connection_.poll_fds(fds);
   server_.poll_fds(fds);
   if (state_ == State::kEnding) return;  // nobody reads the others any more
+  screenshots_.poll_fds(fds);
   if (compositing_manager_) compositing_manager_->poll_fds(fds);
   if (window_manager_) window_manager_->poll_fds(fds);
 }
@@ -62,6 +65,7 @@ Instant X11Driver::next_deadline() const noexcept {
   if (window_manager_) next = std::min(next, window_manager_->next_deadline());
   if (probe_) next = std::min(next, probe_->next_deadline());
   if (runner_) next = std::min(next, runner_->next_deadline());
+  next = std::min(next, screenshots_.next_deadline());
   return std::min({next, roles_wait_until_, describe_not_before_});
 }
 
@@ -78,6 +82,7 @@ void X11Driver::service(Instant now, DriverOutputs& out) {
   check_versions(now);
   check_probe(now, out);
   if (runner_) runner_->service(now, out);
+  serve_screenshots(now, out);
   read_what_changed();
   describe_if_due(now, out);
   if (auto flushed = connection_.flush(); !flushed) on_broken(flushed.error().text, now);
@@ -291,6 +296,7 @@ void X11Driver::check_server_end(Instant now, DriverOutputs& out) {
 void X11Driver::say_gone(const ProcessEnd& end, std::string text, bool as_asked, DriverOutputs& out) {
   state_ = State::kGone;
   if (runner_) runner_->on_gone(out);
+  screenshots_.on_gone("the display", out);
   out.events.emplace_back(driver_event::Gone{end, std::move(text), as_asked});
 }
 
@@ -393,17 +399,49 @@ msg::Manifest X11Driver::manifest() const {
   for (const ScreenOutput& output : screen().outputs) {
     if (output.is_connected || output.output.current_mode) m.outputs.push_back(output.output);
   }
-  m.commands = randr_commands(extensions_.randr);
+  m.commands = commands();
   m.parts.emplace().push_back(std::move(server));
   if (compositing_manager_) m.parts->push_back(compositing_manager_->part("compositing_manager"));
   if (window_manager_) m.parts->push_back(window_manager_->part("window_manager"));
   return m;
 }
 
+std::vector<msg::CommandSupport> X11Driver::commands() const {
+  std::vector<msg::CommandSupport> list = randr_commands(extensions_.randr);
+  list.push_back({std::string(kScreenshotCommand), screenshot_refusal_.empty(), screenshot_refusal_});
+  return list;
+}
+
+void X11Driver::serve_screenshots(Instant now, DriverOutputs& out) {
+  screenshots_.service(now, out);
+  if (auto refusal = screenshots_.take_refusal()) {
+    screenshot_refusal_ = std::move(*refusal);
+    changed_ = true;
+  }
+}
+
+Result<std::unique_ptr<Capture>> X11Driver::begin_capture(const ScreenshotRequest& request) {
+  if (state_ != State::kReading && state_ != State::kUp) {
+    return fail(Status::kNotConnected, "the X server has not answered yet");
+  }
+  const auto layout = root_layout(connection_);
+  if (!layout) return tl::unexpected(layout.error());
+  auto area = root_area(screen(), request);
+  if (!area) return tl::unexpected(area.error());
+  return std::make_unique<RootCapture>(connection_, *layout, std::move(*area));
+}
+
 void X11Driver::execute(std::uint64_t command_id, const std::string& method, const msg::Value& params, Instant now,
                         Instant deadline, DriverOutputs& out) {
-  const auto known = randr_commands(extensions_.randr);
+  const auto known = commands();
   const auto command = std::find_if(known.begin(), known.end(), [&](const auto& c) { return c.name == method; });
+  if (method == kScreenshotCommand && command->supported) {
+    screenshots_.execute(command_id, params, now, deadline, out);
+    serve_screenshots(now, out);
+    describe_if_due(now, out);  // a screen that can't be read is known at once
+    if (auto flushed = connection_.flush(); !flushed) on_broken(flushed.error().text, now);
+    return;
+  }
   if (runner_ && (command == known.end() || command->supported)) {
     runner_->execute(command_id, method, params, now, deadline, out);
     runner_->service(now, out);

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/capture/screenshot_runner.h"
 #include "agent/driver.h"
 #include "agent/wayland/connected_display.h"
 #include "agent/x11/progress_probe.h"
@@ -83,6 +84,9 @@ class X11Driver : public Driver {
   const XClient& named() const;         // whom the manifest is about
   const ScreenOutputs& screen() const;  // nothing before it was read
   ProgressProbe::Target probe_target() const;
+  std::vector<msg::CommandSupport> commands() const;
+  void serve_screenshots(Instant now, DriverOutputs& out);
+  Result<std::unique_ptr<Capture>> begin_capture(const ScreenshotRequest& request);
   msg::Manifest manifest() const;
 
   std::string display_;
@@ -109,6 +113,8 @@ class X11Driver : public Driver {
 
   std::optional<RandrCommandRunner> runner_;
   std::optional<ProgressProbe> probe_;
+  ScreenshotRunner screenshots_;
+  std::string screenshot_refusal_;  // why this server's pixels can't be read, once that is known
   bool changed_ = false;
   Instant describe_not_before_ = kNever;
   Instant ending_until_ = kNever;

@@ -49,6 +49,7 @@ struct ReplyHeader {
   std::uint16_t status = 200;
   std::optional<std::string> error;    // a sentence, with every status that is no success
   std::optional<std::int64_t> age_ms;  // how old the answer's facts are, where they come from a cache
+  std::optional<bool> more;            // true: a part of an answer that a later reply ends
 
   template <class Self, class V>
   static void fields(Self& m, V& v) {
@@ -57,6 +58,7 @@ struct ReplyHeader {
     v("status", m.status);
     v("error", m.error);
     v("age_ms", m.age_ms);
+    v("more", m.more);
   }
 };
 

@@ -86,7 +86,8 @@ void AgentProgram::from_compositor(ByteSource& in) {
   static constexpr std::array<Status, 4> kEnds{Status::kDone, Status::kFailed, Status::kUnsupported, Status::kDeadline};
   static constexpr std::array<msg::OutputState, 3> kStates{msg::OutputState::kOn, msg::OutputState::kOff,
                                                            msg::OutputState::kDisconnected};
-  switch (in.u8() % 7) {
+  const int kind = in.u8() % 8;
+  switch (kind) {
     case 0: return step(agent::input::DriverStarted{});
     case 1: return step(agent::input::FromDriver{described(in.u8())});
     case 2: return step(agent::input::FromDriver{agent::driver_event::ProbeAnswered{}});
@@ -109,6 +110,7 @@ void AgentProgram::from_compositor(ByteSource& in) {
     }
     default: {
       const std::uint64_t id = commands_.empty() ? in.u8() : commands_[in.u8() % commands_.size()];
+      if (kind == 6) return step(agent::input::FromDriver{agent::driver_event::CommandPart{id, in.bytes()}});
       return step(agent::input::FromDriver{
           agent::driver_event::CommandFinished{id, kEnds[in.u8() % 4], in.bytes(), msg::Value::map()}});
     }

@@ -2,7 +2,9 @@
 """Real messages of a running broker and a running agent against schemas/messages/*.json, in MessagePack and in JSON; and
 the proof that each schema refuses what it should."""
 
+import base64
 import copy
+import hashlib
 import json
 import os
 import sys
@@ -153,7 +155,9 @@ class RealMessages(unittest.TestCase):
                 with calls.Caller(broker.bus, as_json) as caller:
                     described = caller.call("bus.manifest", "get", {"id": WALL})
                     self.check("manifest-reply", described.result)
-                    self.commands(caller, described.result["manifest"]["outputs"][0]["name"], int(as_json))
+                    output = described.result["manifest"]["outputs"][0]["name"]
+                    self.commands(caller, output, int(as_json))
+                    self.screenshot(caller, output)
             agent.signal(programs.signal.SIGTERM)
             self.assertEqual(agent.wait(), 0)
             self.requests_of_the_agent(between.seen)
@@ -213,6 +217,31 @@ class RealMessages(unittest.TestCase):
                                 "command-output-scale", "command-output-result")
         self.assertEqual(reply.status, 404, reply)
 
+    def screenshot(self, caller, output):
+        caller.start("compositor/" + WALL, "screenshot", {"output": output, "max_width": 200, "max_height": 200})
+        self.check_frames(caller.last_request, "command-screenshot", "request-header", "params")
+        png = b""
+        kind, _, body = caller.reply()
+        while kind == "PARTIAL":
+            self.check_frames(body, "command-screenshot-part", "reply-header", "result")
+            part = calls.decode(body)
+            self.assertIs(part.header["more"], True)
+            self.assertEqual(part.result["offset"], len(png))
+            png += base64.b64decode(part.result["data"]) if caller.as_json else body[2]
+            kind, _, body = caller.reply()
+        self.check_frames(body, "command-screenshot-result", "reply-header", "result")
+        reply = calls.decode(body)
+        self.assertEqual(reply.status, 200, reply)
+        self.assertNotIn("more", reply.header)
+        result = reply.result
+        self.assertEqual((result["format"], result["outputs"]), ("png", [output]))
+        self.assertEqual(result["bytes"], len(png))
+        self.assertEqual(result["sha256"], hashlib.sha256(png).hexdigest())
+        self.assertEqual(png[:8], b"\x89PNG\r\n\x1a\n")
+        self.assertEqual((int.from_bytes(png[16:20], "big"), int.from_bytes(png[20:24], "big")),
+                         (result["width"], result["height"]))
+        self.assertEqual(max(result["width"], result["height"]), 200)
+
     def test_schemas_and_broker_want_the_same_fields(self):
         """Whatever is left out of a message, at whatever depth: the broker says 400 exactly when the schema refuses it."""
         register = {"id": WALL, "labels": {}, "heartbeat_ms": 60_000, "liveness": 3,
@@ -257,7 +286,8 @@ class Refusals(unittest.TestCase):
     OPEN = {"request-header", "register", "worker-register", "job-id", "job-list-params", "group-call", "status-report", "manifest", "manifest-put", "page"}
 
     # Of what the broker writes, only these may be missing.
-    MAY_BE_MISSING = {"reply-header": {"error", "age_ms", "result"},
+    MAY_BE_MISSING = {"reply-header": {"error", "age_ms", "more", "result"},
+                      "command-screenshot": {"output", "max_width", "max_height"}, "command-screenshot-part": {"data"},
                       "command-output-result": {"before", "after", "confirm_within_ms"},
                       "command-output-configure-result": {"before", "after", "confirm_within_ms"},
                       "command-launch": {"env"}, "command-launch-result": {"code", "signal"},

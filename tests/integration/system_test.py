@@ -5,9 +5,11 @@
 usage: system_test.py BIN_DIR [unittest arguments]
 """
 
+import hashlib
 import json
 import os
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -22,6 +24,11 @@ from loopback import own_tcp  # noqa: E402
 BIN = ""
 PATIENCE = 60.0
 ID = "wall-3/wayland-1"
+
+
+def png_size(png):
+    assert png[:8] == b"\x89PNG\r\n\x1a\n", png[:32]
+    return struct.unpack(">II", png[16:24])
 
 
 class SystemTest(unittest.TestCase):
@@ -121,6 +128,75 @@ class SystemTest(unittest.TestCase):
             self.assertEqual(reply["status"], 501)
             self.assertIn("weston", reply["error"])
             self.assertEqual(self.ctl("run", ID, "output.mode", manifest["outputs"][0]["name"], "800x600").returncode, 8)
+
+    def test_a_screenshot_of_sway_is_a_file_a_pipe_or_a_thumbnail(self):
+        self.start_sway_and_agent()
+        folder = os.path.join(self.fleet.dir, "shots")
+        os.mkdir(folder)
+        path = os.path.join(folder, "sway.png")
+        run = self.ctl("-o", "json", "screenshot", ID, "-o", path)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        told = json.loads(run.stdout)
+        with open(path, "rb") as file:
+            png = file.read()
+        self.assertEqual(png_size(png), (told["width"], told["height"]))
+        self.assertEqual((told["file"], told["bytes"], told["sha256"]), (path, len(png), hashlib.sha256(png).hexdigest()))
+        self.assertEqual(os.listdir(folder), ["sway.png"], "nothing else is left there")
+
+        output = told["outputs"][0]
+        named = subprocess.run(self.fleet.ctl("screenshot", ID, "--output", output), capture_output=True, text=True,
+                               timeout=PATIENCE, check=False, cwd=folder)
+        self.assertEqual(named.returncode, 0, named.stderr)
+        self.assertRegex(named.stdout, rf"^wall-3-wayland-1-{output}-\d{{8}}-\d{{6}}\.\d{{3}}\.png: \d+x\d+ px, \d+ bytes$")
+        self.assertTrue(os.path.exists(os.path.join(folder, named.stdout.split(":")[0])))
+
+        piped = subprocess.run(self.fleet.ctl("screenshot", ID, "--output", output, "--max-width", "160", "-o", "-"),
+                               capture_output=True, timeout=PATIENCE, check=False)
+        self.assertEqual(piped.returncode, 0, piped.stderr)
+        self.assertEqual(png_size(piped.stdout)[0], 160)
+
+        with self.subTest("what goes wrong leaves no file"):
+            missing = self.ctl("screenshot", ID, "--output", "DP-9", "-o", os.path.join(folder, "none.png"))
+            self.assertEqual(missing.returncode, 3)
+            self.assertIn(output, missing.stderr)
+            nowhere = self.ctl("screenshot", ID, "-o", os.path.join(folder, "no", "such.png"))
+            self.assertEqual(nowhere.returncode, 1)
+            self.assertIn("can't be written", nowhere.stderr)
+            self.assertNotIn("none.png", os.listdir(folder))
+        with self.subTest("a terminal gets no PNG"):
+            outer, inner = os.openpty()
+            refused = subprocess.run(self.fleet.ctl("screenshot", ID, "-o", "-"), stdout=inner, stderr=subprocess.PIPE,
+                                     text=True, timeout=PATIENCE, check=False)
+            os.close(inner)
+            os.close(outer)
+            self.assertEqual(refused.returncode, 2)
+            self.assertIn("not for a terminal", refused.stderr)
+
+    def test_a_screenshot_of_a_frozen_weston_ends_in_time_and_its_agent_stays(self):
+        self.make_runtime_dir()
+        weston = self.start_weston()
+        self.start_agent("--display", "wayland-1")
+        self.wait_verdict("ok")
+        weston.signal(signal.SIGSTOP)
+        begin = time.monotonic()
+        late = self.ctl("screenshot", ID, "--deadline", "1s")
+        self.assertEqual(late.returncode, 5, late.stderr)
+        self.assertIn("504", late.stderr)
+        self.assertLess(time.monotonic() - begin, 10)
+        frozen = self.wait_status(lambda s: s["progress"]["state"] == "frozen", "frozen")
+        self.assertEqual(frozen["link"]["state"], "connected")
+        weston.signal(signal.SIGCONT)
+        self.wait_verdict("ok")
+        # This one was started without --debug: it says no, and from then on the manifest says so.
+        refused = self.ctl("screenshot", ID)
+        self.assertEqual(refused.returncode, 8, refused.stderr)
+        self.assertIn("--debug", refused.stderr)
+        self.feed.wait_for(lambda topic, _: topic == "json/manifest/" + ID and not self.can_take_screenshots(), PATIENCE,
+                           "a manifest without screenshots")
+
+    def can_take_screenshots(self):
+        commands = {c["name"]: c["supported"] for c in self.get_manifest()["manifest"]["commands"]}
+        return commands["screenshot"]
 
     def test_weston_freezes_crashes_and_comes_back(self):
         self.make_runtime_dir()

@@ -58,7 +58,9 @@ class PhocCommands : public ::testing::Test {
 TEST_F(PhocCommands, AreAllAnnounced) {
   const auto& commands = loop_.last<Described>()->manifest.commands;
   EXPECT_EQ(commands.size(), 8U);
-  for (const auto& command : commands) EXPECT_TRUE(command.supported) << command.name << ": " << command.reason;
+  for (const auto& command : commands) {
+    EXPECT_TRUE(command.supported) << command.name << ": " << command.reason;
+  }
 }
 
 TEST_F(PhocCommands, SetACustomModeWithItsRefreshRate) {
@@ -205,7 +207,8 @@ TEST(CageCommands, AreRefusedWithTheReason) {
   cage.start();
   ASSERT_TRUE(loop.wait_for_described()) << loop.log_text();
   for (const auto& command : loop.last<Described>()->manifest.commands) {
-    EXPECT_FALSE(command.supported) << command.name;
+    EXPECT_EQ(command.supported, command.name == "screenshot") << command.name;
+    if (command.supported) continue;
     EXPECT_THAT(command.reason, HasSubstr("cage offers no ")) << command.name;
   }
   const auto refused = loop.run("output.scale", Value::map({{"output", "HEADLESS-1"}, {"scale", 2}}));

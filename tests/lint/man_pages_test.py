@@ -15,7 +15,7 @@ BIN = MAN = ""
 PAGES = {"compositord.8": "compositord", "compositor-agent.1": "compositor-agent", "compositorctl.1": "compositorctl",
          "trace_replay.1": "trace_replay", "compositord.yaml.5": None}
 SUBCOMMANDS = {"compositorctl": ["ls", "show", "manifest", "watch", "run", "jobs", "job", "cancel",
-                                 "req", "sub", "dump"], "compositor-agent": ["run"]}
+                                 "req", "screenshot", "sub", "dump"], "compositor-agent": ["run"]}
 
 
 def read(path):

@@ -255,6 +255,47 @@ TEST_F(AgentCoreTest, KeepsAChangeThatIsConfirmed) {
   EXPECT_EQ(executes_.size(), 1U);
 }
 
+TEST_F(AgentCoreTest, PartsOfAnAnswerGoOutAsPartialsBeforeItsFinal) {
+  go_online_with_compositor();
+  request("output.mode");
+  const std::uint64_t id = executes_.at(0).command_id;
+  step(input::FromDriver{event::CommandPart{id, "first "}});
+  step(input::FromDriver{event::CommandPart{id, "second"}});
+  ASSERT_EQ(sends_.size(), 2U);
+  std::string bytes;
+  for (wire::Frames& frames : std::exchange(sends_, {})) {
+    const auto parsed = wire::parse_at_broker(std::move(frames));
+    const auto* reply = std::get_if<mdp::WorkerReply>(&parsed->message);
+    ASSERT_NE(reply, nullptr);
+    EXPECT_FALSE(reply->final);
+    const msg::Reply part = msg::parse_reply(reply->body).value();
+    EXPECT_EQ(part.header.id, msg::Value(7));
+    EXPECT_EQ(part.header.status, 200);
+    EXPECT_EQ(part.header.more, true);
+    EXPECT_EQ(part.result, msg::Value::map({{"offset", std::uint64_t{bytes.size()}}}));
+    ASSERT_EQ(part.attachments.size(), 1U);
+    bytes += part.attachments[0].view();
+  }
+  EXPECT_EQ(bytes, "first second");
+  step(input::FromDriver{event::CommandFinished{id, Status::kDone, "", msg::Value::map()}});
+  EXPECT_THAT(sent(), ElementsAre("FINAL 200"));
+  step(input::FromDriver{event::CommandPart{id, "late"}});
+  EXPECT_THAT(sent(), ElementsAre());
+}
+
+TEST_F(AgentCoreTest, PartsForAJsonCallerHaveTheirBytesInBase64) {
+  go_online_with_compositor();
+  from_broker(mdp::WorkerRequest{"client", {R"({"v":1,"id":"x","method":"output.mode"})"}});
+  step(input::FromDriver{event::CommandPart{executes_.at(0).command_id, "\x89PNG"}});
+  ASSERT_EQ(sends_.size(), 1U);
+  const auto parsed = wire::parse_at_broker(std::move(sends_.front()));
+  const auto* reply = std::get_if<mdp::WorkerReply>(&parsed->message);
+  ASSERT_NE(reply, nullptr);
+  ASSERT_EQ(reply->body.size(), 1U);
+  EXPECT_EQ(reply->body[0].view(),
+            R"({"v":1,"id":"x","status":200,"more":true,"result":{"offset":0,"data":"iVBORw=="}})");
+}
+
 TEST_F(AgentCoreTest, RefusesACommandThatIsUnknownOrUnsupportedOrMalformed) {
   go_online_with_compositor();
   request("output.paint");

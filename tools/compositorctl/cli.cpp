@@ -188,6 +188,32 @@ void declare_calls(CLI::App& app, std::map<const CLI::App*, Command>& commands, 
   commands[req] = Command::kReq;
 }
 
+void declare_screenshot(CLI::App& app, std::map<const CLI::App*, Command>& commands, Options& options, Texts& texts) {
+  CLI::App* screenshot = app.add_subcommand("screenshot", "Write what a compositor shows to a PNG file");
+  screenshot->add_option("id", options.id, "HOST/DISPLAY")->required()->type_name("");
+  screenshot->add_option("--output", options.screenshot.output, "Only this output; all, as they lie, if not given")
+      ->type_name("NAME");
+  screenshot->add_option("--max-width", options.screenshot.max_width, "Make it smaller: no wider than N pixels")
+      ->check(CLI::Range(1, 16'384))
+      ->type_name("N");
+  screenshot->add_option("--max-height", options.screenshot.max_height, "No higher than N pixels")
+      ->check(CLI::Range(1, 16'384))
+      ->type_name("N");
+  screenshot
+      ->add_option("-o", options.screenshot.file, "The file; - is standard output; ID-OUTPUT-TIME.png if not given")
+      ->type_name("FILE");
+  screenshot->add_option("--deadline", texts.deadline, "How long it may take; --timeout if not given")
+      ->check(is_duration())
+      ->type_name("DURATION");
+  screenshot->footer(
+      "\nBehind this command, -o is a file and --output an output; the format stands before it: -o json screenshot.\n"
+      "\nExamples:\n"
+      "  compositorctl screenshot wall-3/wayland-1\n"
+      "  compositorctl screenshot wall-3/wayland-1 --output HEADLESS-1 -o wall.png\n"
+      "  compositorctl screenshot wall-3/wayland-1 --max-width 320 -o - | display");
+  commands[screenshot] = Command::kScreenshot;
+}
+
 void declare_subscribers(CLI::App& app, std::map<const CLI::App*, Command>& commands, Options& options, Texts& texts) {
   CLI::App* watch = app.add_subcommand("watch", "How all compositors do, then each change and each alert, as it comes");
   CLI::App* sub = app.add_subcommand("sub", "Print the feed's messages as JSON, one a line");
@@ -308,6 +334,7 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
   declare_queries(app, commands, line.options);
   declare_subscribers(app, commands, line.options, texts);
   declare_calls(app, commands, line.options, texts);
+  declare_screenshot(app, commands, line.options, texts);
   declare_dump(app, commands, line.options, texts);
   try {
     app.parse(argc, argv);

@@ -12,7 +12,27 @@
 
 namespace compositord::ctl {
 
-enum class Command : std::uint8_t { kLs, kShow, kManifest, kWatch, kRun, kJobs, kJob, kCancel, kReq, kSub, kDump };
+enum class Command : std::uint8_t {
+  kLs,
+  kShow,
+  kManifest,
+  kWatch,
+  kRun,
+  kScreenshot,
+  kJobs,
+  kJob,
+  kCancel,
+  kReq,
+  kSub,
+  kDump
+};
+
+struct ScreenshotOptions {
+  std::string output;           // empty: all of them
+  std::uint32_t max_width = 0;  // px; 0: any
+  std::uint32_t max_height = 0;
+  std::string file;  // empty: a name of our own; "-": standard output
+};
 
 struct Options {
   Command command = Command::kLs;
@@ -24,7 +44,7 @@ struct Options {
   Severity log_level = Severity::kWarning;
   // ls, run
   std::vector<std::string> labels;  // KEY=VALUE, all must fit
-  // show, manifest, run
+  // show, manifest, run, screenshot
   std::string id;
   // run
   std::string method;
@@ -38,9 +58,10 @@ struct Options {
   std::vector<std::string> facts;  // FACT=VALUE, all must fit
   std::int64_t batch = 0;          // 0: all at once
   std::optional<std::int64_t> max_fail;
+  ScreenshotOptions screenshot;
   // job, cancel
   std::string job;
-  // run, req
+  // run, req, screenshot
   std::optional<Duration> deadline;
   // req
   std::string service;

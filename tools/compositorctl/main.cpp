@@ -19,6 +19,7 @@ Outcome<ExitCode> run(Session& session) {
     case Command::kManifest: return run_manifest(session);
     case Command::kWatch: return run_watch(session);
     case Command::kRun: return run_run(session);
+    case Command::kScreenshot: return run_screenshot(session);
     case Command::kJobs: return run_jobs(session);
     case Command::kJob: return run_job(session);
     case Command::kCancel: return run_cancel(session);

@@ -25,6 +25,7 @@ Outcome<ExitCode> run_show(Session& session);
 Outcome<ExitCode> run_manifest(Session& session);
 Outcome<ExitCode> run_watch(Session& session);
 Outcome<ExitCode> run_run(Session& session);
+Outcome<ExitCode> run_screenshot(Session& session);
 Outcome<ExitCode> run_jobs(Session& session);
 Outcome<ExitCode> run_job(Session& session);
 Outcome<ExitCode> run_cancel(Session& session);

@@ -37,6 +37,7 @@ LIBRARIES = {
     "fmt": re.compile(r"^fmt/"),
     "expected": re.compile(r"^tl/expected\.hpp$"),
     "sodium": re.compile(r"^sodium(\.h$|/)"),
+    "png": re.compile(r"^png\.h$"),
     "msgpack": re.compile(r"^msgpack(\.hpp$|/)"),
     "nlohmann": re.compile(r"^nlohmann/"),
     "czmq": re.compile(r"^czmq\.h$"),
@@ -78,7 +79,8 @@ def pure(where, ours, libraries=(), std=(), **more):
 BASE, WIRE, MSG, NET, LOG = "common/base/", "common/wire/", "common/msg/", "common/net/", "common/log/"
 DRIVER, DRIVER_EVENT = "agent/driver.h", "agent/driver_event.h"
 OUTPUT = "agent/output/"  # the output commands, as every driver understands them
-DRIVER_FOLDERS = [DRIVER, DRIVER_EVENT, OUTPUT, "agent/process/", "agent/kde/", "agent/wlr/", "agent/wayland/",
+CAPTURE = "agent/capture/"  # screenshots, whoever reads the pixels
+DRIVER_FOLDERS = [DRIVER, DRIVER_EVENT, OUTPUT, CAPTURE, "agent/process/", "agent/kde/", "agent/wlr/", "agent/wayland/",
                   "agent/ipc/", "agent/hyprland/", "agent/niri/", "agent/sway/"]
 
 RULES = [
@@ -103,6 +105,8 @@ RULES = [
     pure(DRIVER_EVENT, [BASE, MSG]),
     pure(DRIVER, [BASE, MSG, DRIVER_EVENT], one_header="poll.h"),
     Rule(OUTPUT, [BASE, MSG, DRIVER, DRIVER_EVENT, OUTPUT], {"fmt", "expected"}),
+    Rule(CAPTURE, [BASE, MSG, DRIVER, DRIVER_EVENT, OUTPUT, "agent/process/", CAPTURE],
+         {"fmt", "expected", "sodium", "png"}),
     Rule("agent/kde/", [BASE, MSG, OUTPUT, "agent/kde/"], {"fmt", "expected", "wayland"}),
     Rule("agent/wlr/", [BASE, MSG, OUTPUT, "agent/wlr/"], {"fmt", "expected", "wayland"}),
     Rule("agent/process/", [BASE, MSG, DRIVER, DRIVER_EVENT, "agent/process/"], {"fmt", "expected"}),
@@ -125,7 +129,7 @@ RULES = [
          {"fmt", "expected", "cli"}),
     # Tests may look at everything. They decode with our codecs, so that a test can't agree with itself.
     Rule("tests/", ["common/", "broker/", "agent/", "tools/", "tests/"],
-         {"fmt", "expected", "test", "zmq", "sqlite", "sodium", "wayland", "xcb"}, clock=True),
+         {"fmt", "expected", "test", "zmq", "sqlite", "sodium", "png", "wayland", "xcb"}, clock=True),
     # Strangers: what they have of ours proves nothing.
     Rule("tests/integration/foreign/", [], {"czmq", "zmq"}, clock=True),
 ]
