@@ -61,8 +61,8 @@ struct CommandPart {
 
 }  // namespace driver_event
 
-// Small enough that a heartbeat never waits long behind one part, and far below the broker's bytes_per_frame_max, also in
-// base64.
+// Far below the broker's bytes_per_frame_max, also in base64; and each part is a sign of life for the broker, so a slow link must
+// bring one well within the liveness while heartbeats wait behind the others.
 inline constexpr std::size_t kCommandPartBytesMax = 256U << 10U;
 
 using DriverEvent =

@@ -82,7 +82,7 @@ void X11Driver::service(Instant now, DriverOutputs& out) {
   check_versions(now);
   check_probe(now, out);
   if (runner_) runner_->service(now, out);
-  serve_screenshots(now, out);
+  screenshots_.service(now, out);
   read_what_changed();
   describe_if_due(now, out);
   if (auto flushed = connection_.flush(); !flushed) on_broken(flushed.error().text, now);
@@ -408,16 +408,9 @@ msg::Manifest X11Driver::manifest() const {
 
 std::vector<msg::CommandSupport> X11Driver::commands() const {
   std::vector<msg::CommandSupport> list = randr_commands(extensions_.randr);
-  list.push_back({std::string(kScreenshotCommand), screenshot_refusal_.empty(), screenshot_refusal_});
+  const auto layout = connection_.is_set_up() ? root_layout(connection_) : Result<PixelLayout>{};
+  list.push_back({std::string(kScreenshotCommand), layout.has_value(), layout ? "" : layout.error().text});
   return list;
-}
-
-void X11Driver::serve_screenshots(Instant now, DriverOutputs& out) {
-  screenshots_.service(now, out);
-  if (auto refusal = screenshots_.take_refusal()) {
-    screenshot_refusal_ = std::move(*refusal);
-    changed_ = true;
-  }
 }
 
 Result<std::unique_ptr<Capture>> X11Driver::begin_capture(const ScreenshotRequest& request) {
@@ -437,8 +430,6 @@ void X11Driver::execute(std::uint64_t command_id, const std::string& method, con
   const auto command = std::find_if(known.begin(), known.end(), [&](const auto& c) { return c.name == method; });
   if (method == kScreenshotCommand && command->supported) {
     screenshots_.execute(command_id, params, now, deadline, out);
-    serve_screenshots(now, out);
-    describe_if_due(now, out);  // a screen that can't be read is known at once
     if (auto flushed = connection_.flush(); !flushed) on_broken(flushed.error().text, now);
     return;
   }

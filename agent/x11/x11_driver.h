@@ -85,7 +85,6 @@ class X11Driver : public Driver {
   const ScreenOutputs& screen() const;  // nothing before it was read
   ProgressProbe::Target probe_target() const;
   std::vector<msg::CommandSupport> commands() const;
-  void serve_screenshots(Instant now, DriverOutputs& out);
   Result<std::unique_ptr<Capture>> begin_capture(const ScreenshotRequest& request);
   msg::Manifest manifest() const;
 
@@ -114,7 +113,6 @@ class X11Driver : public Driver {
   std::optional<RandrCommandRunner> runner_;
   std::optional<ProgressProbe> probe_;
   ScreenshotRunner screenshots_;
-  std::string screenshot_refusal_;  // why this server's pixels can't be read, once that is known
   bool changed_ = false;
   Instant describe_not_before_ = kNever;
   Instant ending_until_ = kNever;

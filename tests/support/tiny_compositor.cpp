@@ -95,6 +95,7 @@ struct TinyRequests {
       case TinyAnswer::kUnknownFormat: return offer(WL_SHM_FORMAT_NV12, width, height, width * 4);
       case TinyAnswer::kNoSharedMemory: return wl_resource_post_event(frame, kBufferDone);
       case TinyAnswer::kTooLarge: return offer(WL_SHM_FORMAT_XRGB8888, 16'384, 16'384, 65'536);
+      case TinyAnswer::kTooLargeTogether: return offer(WL_SHM_FORMAT_XRGB8888, 8'000, 5'000, 32'000);
       case TinyAnswer::kNonsense: return offer(WL_SHM_FORMAT_XRGB8888, width, height, width * 4 - 1);
       case TinyAnswer::kReadyTooEarly: return wl_resource_post_event(frame, kReady, 0U, 0U, 0U);
       case TinyAnswer::kOutputVanishes:
@@ -108,6 +109,7 @@ struct TinyRequests {
     const auto& output = *static_cast<Output*>(wl_resource_get_user_data(frame));
     const bool bottom_up = output.owner->answer == TinyAnswer::kBottomUpPicture;
     if (output.owner->answer == TinyAnswer::kFails) return wl_resource_post_event(frame, kFailed);
+    if (output.owner->answer == TinyAnswer::kTooLargeTogether) return;
     fill(wl_shm_buffer_get(buffer), output.facts.colour, bottom_up);
     wl_resource_post_event(frame, kFlags, bottom_up ? 1U : 0U);
     wl_resource_post_event(frame, kReady, 0U, 0U, 0U);

@@ -23,11 +23,12 @@ enum class TinyAnswer : std::uint8_t {
   kBottomUpPicture,  // the first row in the buffer is another one than the rest: 0x00ffffff
   kFails,
   kUnknownFormat,
-  kNoSharedMemory,  // buffer_done without a buffer
-  kTooLarge,        // 16384 x 16384
-  kNonsense,        // rows that are shorter than the picture is wide
-  kReadyTooEarly,   // before it was given a buffer
-  kOutputVanishes,  // and nothing else happens
+  kNoSharedMemory,    // buffer_done without a buffer
+  kTooLarge,          // 16384 x 16384
+  kTooLargeTogether,  // 8000 x 5000 each, which are never drawn
+  kNonsense,          // rows that are shorter than the picture is wide
+  kReadyTooEarly,     // before it was given a buffer
+  kOutputVanishes,    // and nothing else happens
   kNothing,
   kClosesConnection
 };

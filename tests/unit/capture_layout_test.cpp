@@ -52,13 +52,13 @@ TEST(CaptureLayout, TheGreatestScaleIsForAll) {
 }
 
 TEST(CaptureLayout, ALogicalSizeThatWasRoundedBlursNothing) {
-  // 1280x720 in scale 1.5 is 853.3x480.
+  // In scale 1.5: 1280x720 is 853.3x480, 1024x768 is 682.7x512; their widths seem to have different scales.
   const auto layout = lay_out(shot_of(test::plain_picture(1280, 720, 1, {0, 0, 853, 480}),
-                                      test::plain_picture(1280, 720, 1, {853, 0, 853, 480})),
+                                      test::plain_picture(1024, 768, 1, {853, 0, 683, 512})),
                               {});
   ASSERT_TRUE(layout) << layout.error().text;
   EXPECT_EQ(layout->rects[0], (Rect{0, 0, 1280, 720}));
-  EXPECT_EQ(layout->rects[1], (Rect{1280, 0, 1280, 720}));
+  EXPECT_EQ(layout->rects[1], (Rect{1280, 0, 1024, 768}));
 }
 
 TEST(CaptureLayout, AThumbnailKeepsItsAspectAndIsNeverLarger) {

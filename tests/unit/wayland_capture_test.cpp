@@ -113,6 +113,13 @@ TEST_F(WaylandCaptureTest, APictureThatIsTooLargeIsNotGivenMemory) {
   EXPECT_THAT(error.text, HasSubstr("16384x16384"));
 }
 
+TEST_F(WaylandCaptureTest, PicturesThatAreTooLargeTogetherAreNotGivenMemoryEither) {
+  const Error error = error_of(TinyAnswer::kTooLargeTogether);
+  EXPECT_EQ(error.status, Status::kTooLarge);
+  EXPECT_THAT(error.text, HasSubstr("DP-2"));
+  EXPECT_THAT(error.text, HasSubstr("all outputs together"));
+}
+
 TEST_F(WaylandCaptureTest, RowsThatAreTooShortAreAnError) {
   EXPECT_THAT(error_of(TinyAnswer::kNonsense).text, HasSubstr("can't be"));
 }
