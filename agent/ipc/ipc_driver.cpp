@@ -303,7 +303,8 @@ void IpcDriver::execute(std::uint64_t command_id, const std::string& method, con
                         Instant deadline, DriverOutputs& out) {
   const auto kind = output_method(method);
   const std::string obstacle = kind ? dialect_->obstacle(*kind) : std::string();
-  const bool has_ipc = session_->is_open() || broken_;
+  // What changes no output is Wayland's.
+  const bool has_ipc = kind && (session_->is_open() || broken_);
   if (has_ipc && obstacle.empty() && !(dialect_->prefers_wayland() && is_wayland_command(method))) {
     runner_.execute(command_id, method, params, now, deadline, out);
     return ask_next(now);
@@ -312,7 +313,7 @@ void IpcDriver::execute(std::uint64_t command_id, const std::string& method, con
   wayland_->execute(command_id, method, params, now, deadline, inner);
   for (DriverEvent& event : inner.events) {
     auto* finished = std::get_if<driver_event::CommandFinished>(&event);
-    if (finished == nullptr || finished->status != Status::kUnsupported) continue;
+    if (!kind || finished == nullptr || finished->status != Status::kUnsupported) continue;
     if (has_ipc && !obstacle.empty()) {
       finished->error = obstacle;
     } else if (!ipc_trouble_.empty()) {
