@@ -302,7 +302,7 @@ void IpcDriver::look_at_process(DriverOutputs& out) { wayland_->look_at_process(
 void IpcDriver::execute(std::uint64_t command_id, const std::string& method, const msg::Value& params, Instant now,
                         Instant deadline, DriverOutputs& out) {
   const auto kind = output_method(method);
-  const bool is_ours = kind || method == kConfigureName;
+  const bool is_ours = kind || method == kConfigureName;  // what changes no output is Wayland's
   const std::string obstacle = kind ? dialect_->obstacle(*kind) : std::string();
   const bool has_ipc = session_->is_open() || broken_;
   if (is_ours && has_ipc && obstacle.empty() && !(dialect_->prefers_wayland() && is_wayland_command(method))) {

@@ -115,7 +115,7 @@ void X11Driver::advance() {
 void X11Driver::begin_naming() {
   state_ = State::kNaming;
   xcb_connection_t* xcb = connection_.xcb();
-  for (xcb_extension_t* extension : {&xcb_randr_id, &xcb_xfixes_id, &xcb_res_id}) {
+  for (xcb_extension_t* extension : {&xcb_randr_id, &xcb_xfixes_id, &xcb_res_id, &xcb_input_id}) {
     xcb_prefetch_extension_data(xcb, extension);
   }
   ask_atoms(connection_, atoms_);
@@ -157,11 +157,17 @@ void X11Driver::begin_reading() {
     extensions_.xres = true;
     connection_.expect(xcb_res_query_version(xcb, 1, 2), [](const void*) {});
   }
+  if (const auto* xinput = present(&xcb_input_id)) {
+    extensions_.xinput = true;
+    extensions_.xinput_opcode = xinput->major_opcode;
+    connection_.expect(xcb_input_xi_query_version(xcb, 2, 0), [](const void*) {});
+  }
   listen();
   probe_.emplace(connection_, atoms_);
   if (extensions_.randr) runner_.emplace(connection_, atoms_.edid);
   want_roles_ = true;
   want_outputs_ = extensions_.randr;
+  want_inputs_ = extensions_.xinput;
 }
 
 void X11Driver::listen() {
@@ -181,6 +187,7 @@ void X11Driver::listen() {
         XCB_RANDR_NOTIFY_MASK_SCREEN_CHANGE | XCB_RANDR_NOTIFY_MASK_CRTC_CHANGE | XCB_RANDR_NOTIFY_MASK_OUTPUT_CHANGE;
     xcb_randr_select_input(xcb, root, kChanges);
   }
+  if (extensions_.xinput) listen_to_inputs(connection_);
 }
 
 // --- what changes ---
@@ -196,6 +203,7 @@ void X11Driver::on_event(const xcb_generic_event_t& event) {
                             kind == extensions_.randr_first_event + XCB_RANDR_NOTIFY)) {
     want_outputs_ = true;
   }
+  if (extensions_.xinput && is_input_change(event, extensions_.xinput_opcode)) want_inputs_ = true;
   if (probe_) probe_->on_event(event);
 }
 
@@ -218,6 +226,18 @@ void X11Driver::read_what_changed() {
       if (outputs) outputs_ = std::move(outputs);
     });
   }
+  read_inputs();
+}
+
+void X11Driver::read_inputs() {
+  if (!want_inputs_ || reading_inputs_) return;
+  want_inputs_ = false;
+  reading_inputs_ = true;
+  read_screen_inputs(connection_, [this](std::optional<std::vector<msg::InputDevice>> inputs) {
+    reading_inputs_ = false;
+    changed_ = true;
+    if (inputs) inputs_ = std::move(inputs);
+  });
 }
 
 void X11Driver::take_roles(Instant now, DriverOutputs& out) {
@@ -345,8 +365,9 @@ void X11Driver::describe_if_due(Instant now, DriverOutputs& out) {
                       (window_manager_ && window_manager_->is_asking_version());
   if (!asking || now >= describe_not_before_) describe_not_before_ = kNever;
   const bool outputs_awaited = extensions_.randr && !outputs_ && reading_outputs_;
-  if (state_ != State::kUp || describe_not_before_ != kNever || outputs_awaited || !std::exchange(changed_, false))
-    return;
+  const bool inputs_awaited = !inputs_ && reading_inputs_;
+  if (state_ != State::kUp || describe_not_before_ != kNever || outputs_awaited || inputs_awaited) return;
+  if (!std::exchange(changed_, false)) return;
   msg::Manifest next = manifest();
   if (!described_ || !(*described_ == next)) {
     described_ = std::move(next);
@@ -399,6 +420,7 @@ msg::Manifest X11Driver::manifest() const {
   for (const ScreenOutput& output : screen().outputs) {
     if (output.is_connected || output.output.current_mode) m.outputs.push_back(output.output);
   }
+  if (inputs_) m.inputs = *inputs_;
   m.commands = commands();
   m.parts.emplace().push_back(std::move(server));
   if (compositing_manager_) m.parts->push_back(compositing_manager_->part("compositing_manager"));

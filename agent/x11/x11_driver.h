@@ -19,6 +19,7 @@
 #include "agent/wayland/connected_display.h"
 #include "agent/x11/progress_probe.h"
 #include "agent/x11/randr_command_runner.h"
+#include "agent/x11/screen_inputs.h"
 #include "agent/x11/screen_outputs.h"
 #include "agent/x11/screen_roles.h"
 #include "agent/x11/x_atoms.h"
@@ -57,8 +58,10 @@ class X11Driver : public Driver {
     bool randr = false;
     bool xfixes = false;
     bool xres = false;
+    bool xinput = false;
     std::uint8_t randr_first_event = 0;
     std::uint8_t xfixes_first_event = 0;
+    std::uint8_t xinput_opcode = 0;
   };
 
   void pump(Instant now);
@@ -69,6 +72,7 @@ class X11Driver : public Driver {
   void take_extension_names(const void* reply);
   void listen();
   void read_what_changed();
+  void read_inputs();
   void on_event(const xcb_generic_event_t& event);
   void take_roles(Instant now, DriverOutputs& out);
   bool lost_watched(const ScreenRoles& roles) const;
@@ -109,6 +113,10 @@ class X11Driver : public Driver {
   std::optional<ScreenOutputs> outputs_;
   bool want_outputs_ = false;
   bool reading_outputs_ = false;
+
+  std::optional<std::vector<msg::InputDevice>> inputs_;
+  bool want_inputs_ = false;
+  bool reading_inputs_ = false;
 
   std::optional<RandrCommandRunner> runner_;
   std::optional<ProgressProbe> probe_;

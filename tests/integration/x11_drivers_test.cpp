@@ -100,6 +100,29 @@ TEST_F(OnXvfb, ABareServerIsDescribed) {
   EXPECT_THAT(loop_.last<OutputsChanged>()->outputs, Contains(Pair("screen", msg::OutputState::kOn)));
 }
 
+TEST_F(OnXvfb, InputDevicesComeAndGo) {
+  server_.start();
+  ASSERT_TRUE(loop_.wait_for_described()) << loop_.log_text();
+  const auto has = [&](const std::string& name, const std::string& kind) {
+    return ::testing::Matches(Contains(msg::InputDevice{name, kind}))(manifest()->inputs);
+  };
+  EXPECT_TRUE(has("Virtual core pointer", "pointer")) << as_text(*manifest());
+  EXPECT_TRUE(has("Xvfb mouse", "slave-pointer")) << as_text(*manifest());
+  EXPECT_TRUE(has("Xvfb keyboard", "slave-keyboard")) << as_text(*manifest());
+  const std::size_t before = manifest()->inputs.size();
+  const std::string xinput = "env DISPLAY=" + display_.name() + " xinput --";
+  output_of(xinput + "create-master acme");
+  EXPECT_TRUE(loop_.run_until([&] { return has("acme pointer", "pointer") && has("acme keyboard", "keyboard"); }))
+      << as_text(*manifest());
+  output_of(xinput + "float 'Xvfb mouse'");
+  EXPECT_TRUE(loop_.run_until([&] { return has("Xvfb mouse", "floating"); })) << as_text(*manifest());
+  output_of(xinput + "reattach 'Xvfb mouse' 'Virtual core pointer'");
+  output_of(xinput + "remove-master 'acme pointer'");
+  EXPECT_TRUE(loop_.run_until([&] {
+    return manifest()->inputs.size() == before && has("Xvfb mouse", "slave-pointer");
+  })) << as_text(*manifest());
+}
+
 TEST_F(OnXvfb, AServerThatIsStoppedBeforeItAnswersHoldsNobody) {
   server_.start();
   ASSERT_TRUE(server_.wait_until_listening(display_.socket_path()));

@@ -30,7 +30,6 @@ using driver_event::Gone;
 using driver_event::OutputsChanged;
 using std::chrono::minutes;
 using ::testing::Contains;
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Key;
@@ -221,10 +220,11 @@ class KernelFacts : public ::testing::Test {
   }
   template <class Event>
   const Event* last() const {
-    for (auto event = out_.events.rbegin(); event != out_.events.rend(); ++event) {
-      if (const Event* found = std::get_if<Event>(&*event)) return found;
+    const Event* found = nullptr;
+    for (const DriverEvent& event : out_.events) {
+      if (const Event* one = std::get_if<Event>(&event)) found = one;
     }
-    return nullptr;
+    return found;
   }
   bool shows(const std::string& output, msg::OutputState state) const {
     const auto* changed = last<OutputsChanged>();
