@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "agent/mutter/mutter_companion.h"
 #include "agent/process/peer.h"
 #include "agent/sway/sway_driver.h"
 #include "agent/wayland/wayland_driver.h"
@@ -26,6 +27,12 @@ bool exists(const std::string& path) {
   return ::stat(path.c_str(), &facts) == 0;
 }
 
+// gnome-shell is Mutter with a shell around it.
+std::unique_ptr<Companion> make_companion(const std::string& compositor, const Peer& peer, DriverOutputs&) {
+  if (compositor == "mutter" || compositor == "gnome-shell") return std::make_unique<mutter::MutterCompanion>(peer);
+  return nullptr;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Driver>> make_wayland_family_driver(ConnectedDisplay display, Instant now) {
@@ -34,8 +41,10 @@ Result<std::unique_ptr<Driver>> make_wayland_family_driver(ConnectedDisplay disp
   const std::string ipc_path = sway_ipc_path(display, *peer);
   // sway may not have made its IPC socket yet, and a packager may have renamed sway: either fact is enough.
   const bool is_sway = executable_name(peer->executable) == "sway" || exists(ipc_path);
-  const WaylandDriver::Options options{!is_sway, !is_sway};  // sway's IPC tells both, and does more
-  auto wayland = WaylandDriver::create(std::move(display), std::move(*peer), options, now);
+  WaylandDriver::Options options;
+  options.ask_executable = options.control_outputs = !is_sway;  // sway's IPC tells both, and does more
+  options.make_companion = make_companion;
+  auto wayland = WaylandDriver::create(std::move(display), std::move(*peer), std::move(options), now);
   if (!wayland) return tl::unexpected(wayland.error());
   if (!is_sway) return std::unique_ptr<Driver>(std::move(*wayland));
   return std::unique_ptr<Driver>(std::make_unique<sway::SwayDriver>(std::move(*wayland), ipc_path));

@@ -115,11 +115,10 @@ CompositorProcess CompositorProcess::kwin(const RuntimeDir& dir, int outputs) {
           User::kOurs};
 }
 
-CompositorProcess CompositorProcess::mutter(const RuntimeDir& dir) {
-  return {dir,
-          {"/usr/bin/mutter", "--headless", "--wayland", "--no-x11", "--virtual-monitor", "1280x720@60"},
-          {"DBUS_SESSION_BUS_ADDRESS=unix:path=" + dir.path() + "/bus"},
-          User::kOurs};
+CompositorProcess CompositorProcess::mutter(const RuntimeDir& dir, const std::vector<std::string>& monitors) {
+  std::vector<std::string> arguments{"/usr/bin/mutter", "--headless", "--wayland", "--no-x11"};
+  for (const std::string& monitor : monitors) arguments.insert(arguments.end(), {"--virtual-monitor", monitor});
+  return {dir, arguments, {"DBUS_SESSION_BUS_ADDRESS=unix:path=" + dir.path() + "/bus"}, User::kOurs};
 }
 
 CompositorProcess CompositorProcess::session_bus(const RuntimeDir& dir) {

@@ -45,6 +45,7 @@ LIBRARIES = {
     "yaml": re.compile(r"^yaml-cpp/"),
     "spdlog": re.compile(r"^spdlog/"),
     "xcb": re.compile(r"^(xcb/[a-z_]+|X11/Xauth)\.h$"),
+    "sdbus": re.compile(r"^sdbus-c\+\+/"),
     "wayland": re.compile(r"^wayland-(client|client-core|client-protocol|util|version|cursor|server)(-core)?\.h$"),
     "cli": re.compile(r"^CLI/"),
     "test": re.compile(r"^(gtest|gmock)/"),
@@ -79,7 +80,7 @@ BASE, WIRE, MSG, NET, LOG = "common/base/", "common/wire/", "common/msg/", "comm
 DRIVER, DRIVER_EVENT = "agent/driver.h", "agent/driver_event.h"
 OUTPUT = "agent/output/"  # the output commands, as every driver understands them
 DRIVER_FOLDERS = [DRIVER, DRIVER_EVENT, OUTPUT, "agent/process/", "agent/kde/", "agent/wlr/", "agent/wayland/",
-                  "agent/sway/"]
+                  "agent/dbus/", "agent/mutter/", "agent/sway/"]
 
 RULES = [
     pure(BASE, [BASE]),
@@ -105,6 +106,10 @@ RULES = [
     Rule(OUTPUT, [BASE, MSG, DRIVER, DRIVER_EVENT, OUTPUT], {"fmt", "expected"}),
     Rule("agent/kde/", [BASE, MSG, OUTPUT, "agent/kde/"], {"fmt", "expected", "wayland"}),
     Rule("agent/wlr/", [BASE, MSG, OUTPUT, "agent/wlr/"], {"fmt", "expected", "wayland"}),
+    Rule("agent/dbus/", [BASE, MSG, DRIVER, DRIVER_EVENT, "agent/process/", "agent/dbus/",
+                         "agent/wayland/connected_display.h"], {"fmt", "expected", "sdbus"}),
+    Rule("agent/mutter/", [BASE, MSG, DRIVER, DRIVER_EVENT, OUTPUT, "agent/process/", "agent/dbus/", "agent/mutter/",
+                           "agent/wayland/companion.h"], {"fmt", "expected", "sdbus"}),
     Rule("agent/process/", [BASE, MSG, DRIVER, DRIVER_EVENT, "agent/process/"], {"fmt", "expected"}),
     Rule("agent/sway/", [BASE, MSG, *DRIVER_FOLDERS], {"fmt", "expected"}),
     Rule("agent/wayland/", [BASE, MSG, *DRIVER_FOLDERS], {"fmt", "expected", "wayland"}),
@@ -120,7 +125,7 @@ RULES = [
          {"fmt", "expected", "cli"}),
     # Tests may look at everything. They decode with our codecs, so that a test can't agree with itself.
     Rule("tests/", ["common/", "broker/", "agent/", "tools/", "tests/"],
-         {"fmt", "expected", "test", "zmq", "sqlite", "sodium", "wayland", "xcb"}, clock=True),
+         {"fmt", "expected", "test", "zmq", "sqlite", "sodium", "wayland", "xcb", "sdbus"}, clock=True),
     # Strangers: what they have of ours proves nothing.
     Rule("tests/integration/foreign/", [], {"czmq", "zmq"}, clock=True),
 ]
