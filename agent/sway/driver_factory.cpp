@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "agent/kde/kwin_bus.h"
 #include "agent/mutter/mutter_companion.h"
 #include "agent/process/peer.h"
 #include "agent/sway/sway_driver.h"
@@ -30,6 +31,7 @@ bool exists(const std::string& path) {
 // gnome-shell is Mutter with a shell around it.
 std::unique_ptr<Companion> make_companion(const std::string& compositor, const Peer& peer, DriverOutputs&) {
   if (compositor == "mutter" || compositor == "gnome-shell") return std::make_unique<mutter::MutterCompanion>(peer);
+  if (compositor == "kwin_wayland") return std::make_unique<kde::KwinBus>(peer);
   return nullptr;
 }
 

@@ -263,7 +263,9 @@ msg::Manifest SwayDriver::manifest() const {
   m.version_source = "ipc";
   m.driver = "sway";
   if (inputs_) m.inputs = *inputs_;
-  for (msg::CommandSupport& command : m.commands) command = msg::CommandSupport{command.name, true, {}};
+  for (msg::CommandSupport& command : m.commands) {
+    if (command.name.starts_with("output.")) command = msg::CommandSupport{command.name, true, {}};
+  }
   if (!outputs_) return m;
   for (const KnownOutput& known : *outputs_) {
     const auto output = find_named(m.outputs, known.output.name, [](const auto& o) { return o.name; });

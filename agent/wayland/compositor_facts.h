@@ -13,7 +13,7 @@ namespace compositord::agent {
 // the executable's name, else "unknown".
 std::string compositor_name(const std::string& executable, const std::vector<msg::Protocol>& protocols);
 
-// The commands of the bus that change an output, none of them supported, with the reason in the compositor's case.
+// The commands of the bus that a driver carries out, none of them supported, with the reason in the compositor's case.
 std::vector<msg::CommandSupport> unsupported_commands(std::string_view compositor);
 
 }  // namespace compositord::agent

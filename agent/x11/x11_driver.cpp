@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "agent/output/reload_command.h"
 #include "agent/process/known_exit.h"
 #include "agent/x11/server_facts.h"
 #include "agent/x11/x_authority.h"
@@ -366,6 +367,13 @@ void X11Driver::describe_outputs(DriverOutputs& out) {
   out.events.emplace_back(driver_event::OutputsChanged{output_states_});
 }
 
+std::vector<msg::CommandSupport> X11Driver::commands() const {
+  auto list = randr_commands(extensions_.randr);
+  list.push_back({std::string(kReloadMethod), false,
+                  fmt::format("this agent knows no way to make {} read its configuration again", named().name())});
+  return list;
+}
+
 msg::Manifest X11Driver::manifest() const {
   const xcb_setup_t* setup = connection_.setup();
   const std::string vendor(xcb_setup_vendor(setup), static_cast<std::size_t>(xcb_setup_vendor_length(setup)));
@@ -391,7 +399,7 @@ msg::Manifest X11Driver::manifest() const {
   for (const ScreenOutput& output : screen().outputs) {
     if (output.is_connected || output.output.current_mode) m.outputs.push_back(output.output);
   }
-  m.commands = randr_commands(extensions_.randr);
+  m.commands = commands();
   m.parts.emplace().push_back(std::move(server));
   if (compositing_manager_) m.parts->push_back(compositing_manager_->part("compositing_manager"));
   if (window_manager_) m.parts->push_back(window_manager_->part("window_manager"));
@@ -400,7 +408,7 @@ msg::Manifest X11Driver::manifest() const {
 
 void X11Driver::execute(std::uint64_t command_id, const std::string& method, const msg::Value& params, Instant now,
                         Instant deadline, DriverOutputs& out) {
-  const auto known = randr_commands(extensions_.randr);
+  const auto known = commands();
   const auto command = std::find_if(known.begin(), known.end(), [&](const auto& c) { return c.name == method; });
   if (runner_ && (command == known.end() || command->supported)) {
     runner_->execute(command_id, method, params, now, deadline, out);

@@ -83,6 +83,7 @@ class X11Driver : public Driver {
   const XClient& named() const;         // whom the manifest is about
   const ScreenOutputs& screen() const;  // nothing before it was read
   ProgressProbe::Target probe_target() const;
+  std::vector<msg::CommandSupport> commands() const;
   msg::Manifest manifest() const;
 
   std::string display_;

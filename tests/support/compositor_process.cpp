@@ -108,11 +108,12 @@ CompositorProcess CompositorProcess::cage(const RuntimeDir& dir) {
 CompositorProcess CompositorProcess::kwin(const RuntimeDir& dir, int outputs) {
   const std::string copy = dir.path() + "/kwin_wayland";
   std::filesystem::copy_file("/usr/bin/kwin_wayland", copy);
-  return {dir,
-          {copy, "--virtual", "--width", "1280", "--height", "720", "--output-count", std::to_string(outputs),
-           "--no-lockscreen", "--no-global-shortcuts"},
-          {"KWIN_COMPOSE=Q", "DBUS_SESSION_BUS_ADDRESS=unix:path=" + dir.path() + "/bus"},
-          User::kOurs};
+  return {
+      dir,
+      {copy, "--virtual", "--width", "1280", "--height", "720", "--output-count", std::to_string(outputs),
+       "--no-lockscreen", "--no-global-shortcuts"},
+      {"KWIN_COMPOSE=Q", "DBUS_SESSION_BUS_ADDRESS=unix:path=" + dir.path() + "/bus", "XDG_CONFIG_HOME=" + dir.path()},
+      User::kOurs};
 }
 
 CompositorProcess CompositorProcess::mutter(const RuntimeDir& dir, const std::vector<std::string>& monitors) {

@@ -15,7 +15,7 @@ namespace {
 using ::testing::HasSubstr;
 
 Monitor monitor(const std::string& name, std::uint32_t width, std::uint32_t height,
-                std::vector<double> scales = {1, 2}) {
+                const std::vector<double>& scales = {1, 2}) {
   const MonitorMode large{"large", {width, height, 60'000, true}, true, 1.0, scales};
   const MonitorMode small{"small", {width / 2, height / 2, 60'000, false}, false, 1.0, {1}};
   return {name, "V", "P", "S", "", {large, small}};
@@ -50,8 +50,8 @@ const Place& place_of(const std::vector<Place>& places, const std::string& name)
       if (m.first == name) return place;
     }
   }
-  static const Place kNone{-1, -1, 0, 0, 0, msg::Transform::k0, false, {}};
-  return kNone;
+  static const Place none{-1, -1, 0, 0, 0, msg::Transform::k0, false, {}};
+  return none;
 }
 
 TEST(MutterLayout, WithoutAChangeIsAsItWas) {

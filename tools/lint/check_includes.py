@@ -105,6 +105,8 @@ RULES = [
     pure(DRIVER, [BASE, MSG, DRIVER_EVENT], one_header="poll.h"),
     Rule(OUTPUT, [BASE, MSG, DRIVER, DRIVER_EVENT, OUTPUT], {"fmt", "expected"}),
     Rule("agent/kde/", [BASE, MSG, OUTPUT, "agent/kde/"], {"fmt", "expected", "wayland"}),
+    Rule("agent/kde/kwin_bus.", [BASE, MSG, DRIVER, DRIVER_EVENT, OUTPUT, "agent/process/", "agent/dbus/",
+                                 "agent/kde/kwin_bus.h", "agent/wayland/companion.h"], {"fmt", "expected", "sdbus"}),
     Rule("agent/wlr/", [BASE, MSG, OUTPUT, "agent/wlr/"], {"fmt", "expected", "wayland"}),
     Rule("agent/dbus/", [BASE, MSG, DRIVER, DRIVER_EVENT, "agent/process/", "agent/dbus/",
                          "agent/wayland/connected_display.h"], {"fmt", "expected", "sdbus"}),
