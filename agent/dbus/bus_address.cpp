@@ -1,18 +1,13 @@
 #include "agent/dbus/bus_address.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cstdlib>
 #include <optional>
 
 #include <fmt/format.h>
 
-#include "agent/process/file_descriptor.h"
-#include "agent/process/process_stat.h"
+#include "agent/process/process_environment.h"
 #include "common/base/log_event.h"
 
 namespace compositord::agent::dbus {
@@ -21,8 +16,6 @@ namespace {
 
 constexpr std::string_view kBusVariable = "DBUS_SESSION_BUS_ADDRESS";
 constexpr std::string_view kRuntimeVariable = "XDG_RUNTIME_DIR";
-// The kernel allows 128 KiB for one variable; the one we look for comes early in sane environments.
-constexpr std::size_t kEnvironmentBytesMax = std::size_t{256} << 10U;
 
 // "%2f" -> "/". Nothing when an escape is broken.
 std::optional<std::string> unescape(std::string_view text) {
@@ -75,25 +68,6 @@ std::optional<std::string_view> variable(std::string_view environment, std::stri
     environment.remove_prefix(std::min(environment.size(), entry.size() + 1));
   }
   return std::nullopt;
-}
-
-// The environment of that very process; nothing when it is not ours to read, or another process has the pid by now.
-std::optional<std::string> environment_of(const Peer& peer) {
-  if (peer.pid <= 0) return std::nullopt;
-  const FileDescriptor file(::open(fmt::format("/proc/{}/environ", peer.pid).c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file.is_open()) return std::nullopt;
-  std::string text;
-  std::array<char, 4096> buffer{};
-  while (text.size() < kEnvironmentBytesMax) {
-    const ssize_t n = ::read(file.get(), buffer.data(), buffer.size());
-    if (n < 0) return std::nullopt;
-    if (n == 0) break;
-    text.append(buffer.data(), static_cast<std::size_t>(n));
-  }
-  const auto stat = read_process_stat(peer.pid);
-  const bool same = stat && stat->start_time_ticks == peer.start_time_ticks;
-  // What is empty tells nothing: a kernel thread's, or that of a process which is just ending.
-  return same && !text.empty() ? std::optional(std::move(text)) : std::nullopt;
 }
 
 }  // namespace

@@ -47,12 +47,30 @@ struct Setup {
   bool lives_on;
   int output;  // -1: ours
   int exec_error;
+  const ChildCommand::User* user;  // nullptr: ours
+  char* const* environment;        // nullptr: ours
+  const char* directory;           // empty: ours
 };
+
+// The system calls themselves: glibc's functions change all threads, and there is only this one.
+bool change_user(const ChildCommand::User& user) {
+  return ::syscall(SYS_setgroups, 0, nullptr) == 0 && ::syscall(SYS_setresgid, user.gid, user.gid, user.gid) == 0 &&
+         ::syscall(SYS_setresuid, user.uid, user.uid, user.uid) == 0;
+}
+
+std::vector<char*> pointers(const std::vector<std::string>& texts) {
+  std::vector<char*> list;
+  for (const std::string& text : texts) list.push_back(const_cast<char*>(text.c_str()));
+  list.push_back(nullptr);
+  return list;
+}
 
 // Between fork and exec, in a program with threads: only calls that signal-safety(7) allows.
 [[noreturn]] void become(const Setup& setup) {
   ::setsid();
   reset_signals();
+  if (setup.user != nullptr && !change_user(*setup.user)) ::_exit(127);
+  if (setup.directory[0] != '\0' && ::chdir(setup.directory) != 0) errno = 0;
   if (!setup.lives_on) {
     ::prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (::getppid() != setup.parent) ::_exit(127);  // it died before the kernel heard our wish
@@ -62,7 +80,11 @@ struct Setup {
     ::dup2(setup.output, STDOUT_FILENO);
     ::dup2(setup.output, STDERR_FILENO);
   }
-  ::execvp(setup.arguments[0], setup.arguments);
+  if (setup.environment != nullptr) {
+    ::execve(setup.arguments[0], setup.arguments, setup.environment);
+  } else {
+    ::execvp(setup.arguments[0], setup.arguments);
+  }
   const int error = errno;
   static_cast<void>(::write(setup.exec_error, &error, sizeof error) == 0);
   ::_exit(127);
@@ -85,11 +107,18 @@ Result<ChildProcess> ChildProcess::start(const ChildCommand& command) {
   if (!exec_error) return tl::unexpected(exec_error.error());
   auto output = open_pipe();
   if (!output) return tl::unexpected(output.error());
-  std::vector<char*> arguments;
-  for (const std::string& argument : command.arguments) arguments.push_back(const_cast<char*>(argument.c_str()));
-  arguments.push_back(nullptr);
+  const std::vector<char*> arguments = pointers(command.arguments);
+  const std::vector<char*> environment =
+      command.environment ? pointers(*command.environment) : std::vector<char*>();  // into the command's own texts
   const int output_fd = command.lives_on ? -1 : output->write_end.get();
-  const Setup setup{arguments.data(), ::getpid(), command.lives_on, output_fd, exec_error->write_end.get()};
+  const Setup setup{arguments.data(),
+                    ::getpid(),
+                    command.lives_on,
+                    output_fd,
+                    exec_error->write_end.get(),
+                    command.user ? &*command.user : nullptr,
+                    command.environment ? environment.data() : nullptr,
+                    command.directory.c_str()};
 
   // No handler of ours may run in the child before it has reset them; it inherits this mask and lifts it.
   sigset_t all;

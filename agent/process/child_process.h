@@ -30,6 +30,14 @@ namespace compositord::agent {
 struct ChildCommand {
   std::vector<std::string> arguments;  // the first is the program, looked for in PATH when it has no '/'
   bool lives_on = false;               // when we end, by whatever cause
+  // For helpers that do something in another's place. Only root can become another user.
+  struct User {
+    uid_t uid = 0;
+    gid_t gid = 0;
+  };
+  std::optional<User> user{};                             // none: ours
+  std::optional<std::vector<std::string>> environment{};  // none: ours. With one, the program is a path
+  std::string directory{};                                // empty: ours; one that can't be entered is left alone
 };
 
 class ChildProcess {

@@ -45,12 +45,13 @@ void SwayDriver::poll_fds(std::vector<pollfd>& fds) const {
   wayland_->poll_fds(fds);
   if (requests_) requests_->poll_fds(fds);
   if (subscription_) subscription_->poll_fds(fds);
+  reload_.poll_fds(fds);
 }
 
 Instant SwayDriver::next_deadline() const noexcept {
   if (gone_) return kNever;
-  Instant next = std::min({wayland_->next_deadline(), runner_.next_deadline(), describe_by_, reply_late_at_,
-                           poll_outputs_at_, connect_at_, broken_until_});
+  Instant next = std::min({wayland_->next_deadline(), runner_.next_deadline(), reload_.next_deadline(), describe_by_,
+                           reply_late_at_, poll_outputs_at_, connect_at_, broken_until_});
   if (requests_ && owed_ == Owed::kNothing) next = std::min(next, runner_.next_ask_at());
   return next;
 }
@@ -66,6 +67,7 @@ void SwayDriver::service(Instant now, DriverOutputs& out) {
   service_subscription(now, out);
   if (now >= broken_until_) ipc_failed(Error(*broken_), now, out);
   runner_.tick(now, out);
+  reload_.service(now, out);
   ask_next(now);
   describe_if_due(now, out);
   if (now >= reply_late_at_) {
@@ -91,6 +93,7 @@ void SwayDriver::take_wayland(DriverOutputs& inner, Instant now, DriverOutputs& 
                    [&](driver_event::Gone& e) {
                      gone_ = true;
                      runner_.on_gone(out);
+                     reload_.on_gone(out);
                      requests_.reset();
                      subscription_.reset();
                      out.events.emplace_back(std::move(e));
@@ -135,6 +138,7 @@ void SwayDriver::ipc_failed(const Error& error, Instant now, DriverOutputs& out)
   outputs_.reset();
   inputs_.reset();
   runner_.on_connection_lost(out);
+  reload_.on_connection_lost(out);
   changed_ = true;
   ipc_trouble_ = error.text;
   out.log.push_back(LogEvent(Severity::kWarning, "sway.ipc_failed").with("why", error.text));
@@ -166,7 +170,11 @@ void SwayDriver::service_subscription(Instant now, DriverOutputs& out) {
     return;
   }
   want_outputs_ = want_outputs_ || seen->outputs_changed;
-  want_inputs_ = want_inputs_ || seen->inputs_changed;
+  want_inputs_ = want_inputs_ || seen->inputs_changed || seen->reloaded;
+  if (seen->reloaded) {
+    want_outputs_ = true;
+    reload_.on_reloaded(out);
+  }
 }
 
 void SwayDriver::on_reply(const std::string& payload, Instant now, DriverOutputs& out) {
@@ -177,6 +185,7 @@ void SwayDriver::on_reply(const std::string& payload, Instant now, DriverOutputs
     want_outputs_ = true;
     return;
   }
+  if (kind == Owed::kReload) return reload_.on_reply(payload, subscription_.has_value(), now, out);
   if (auto taken = take_facts(kind, payload); !taken) return ipc_broke(taken.error(), now);
   if (kind == Owed::kOutputs) {
     const bool told = subscription_ && subscription_->tells_outputs();
@@ -188,13 +197,16 @@ void SwayDriver::on_reply(const std::string& payload, Instant now, DriverOutputs
 Result<void> SwayDriver::take_facts(Owed kind, const std::string& payload) {
   changed_ = true;
   switch (kind) {
-    case Owed::kVersion: return parse_version(payload).map([&](std::string&& v) { version_ = std::move(v); });
+    case Owed::kVersion:
+      config_file_ = parse_config_file(payload);
+      return parse_version(payload).map([&](std::string&& v) { version_ = std::move(v); });
     case Owed::kOutputs:
       return parse_outputs(payload).map([&](std::vector<KnownOutput>&& v) { outputs_ = std::move(v); });
     case Owed::kInputs:
       return parse_inputs(payload).map([&](std::vector<msg::InputDevice>&& v) { inputs_ = std::move(v); });
     case Owed::kNothing:
-    case Owed::kCommand: break;
+    case Owed::kCommand:
+    case Owed::kReload: break;
   }
   return fail(Status::kMalformed, "sway sent a reply that nobody asked for");
 }
@@ -212,6 +224,9 @@ void SwayDriver::ask_next(Instant now) {
   } else if (auto command = runner_.next_ask(now)) {
     owed_ = Owed::kCommand;
     ask = std::move(*command);
+  } else if (reload_.ask()) {
+    owed_ = Owed::kReload;
+    ask = {IpcType::kRunCommand, "reload"};
   } else if (std::exchange(want_outputs_, false)) {
     owed_ = Owed::kOutputs;
   } else if (std::exchange(want_inputs_, false)) {
@@ -264,7 +279,9 @@ msg::Manifest SwayDriver::manifest() const {
   m.driver = "sway";
   if (inputs_) m.inputs = *inputs_;
   for (msg::CommandSupport& command : m.commands) {
-    if (command.name.starts_with("output.")) command = msg::CommandSupport{command.name, true, {}};
+    const bool reload_without_file = command.name == kReloadMethod && config_file_.empty();
+    command = msg::CommandSupport{command.name, !reload_without_file,
+                                  reload_without_file ? "sway does not tell which configuration it has loaded" : ""};
   }
   if (!outputs_) return m;
   for (const KnownOutput& known : *outputs_) {
@@ -299,7 +316,11 @@ void SwayDriver::look_at_process(DriverOutputs& out) { wayland_->look_at_process
 
 void SwayDriver::execute(std::uint64_t command_id, const std::string& method, const msg::Value& params, Instant now,
                          Instant deadline, DriverOutputs& out) {
-  if (requests_ || broken_) {
+  const bool is_reload = method == kReloadMethod && version_ && !config_file_.empty();
+  if ((requests_ || broken_) && is_reload) {
+    return reload_.begin(command_id, params, wayland_->peer(), config_file_, now, deadline, out);
+  }
+  if ((requests_ || broken_) && method != kReloadMethod) {
     runner_.execute(command_id, method, params, now, deadline, out);
     return ask_next(now);
   }

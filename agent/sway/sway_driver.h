@@ -17,6 +17,7 @@
 #include "agent/sway/ipc_connection.h"
 #include "agent/sway/ipc_model.h"
 #include "agent/sway/ipc_subscription.h"
+#include "agent/sway/reload.h"
 #include "agent/wayland/wayland_driver.h"
 
 namespace compositord::agent::sway {
@@ -47,7 +48,7 @@ class SwayDriver : public Driver {
 
  private:
   using OutputStates = std::vector<std::pair<std::string, msg::OutputState>>;
-  enum class Owed { kNothing, kVersion, kOutputs, kInputs, kCommand };
+  enum class Owed { kNothing, kVersion, kOutputs, kInputs, kCommand, kReload };
 
   void take_wayland(DriverOutputs& inner, Instant now, DriverOutputs& out);
   void connect_if_due(Instant now, DriverOutputs& out);
@@ -82,6 +83,8 @@ class SwayDriver : public Driver {
   std::string ipc_trouble_;  // why there is no IPC, for the manifest's reasons
 
   CommandRunner runner_;
+  Reload reload_;
+  std::string config_file_;  // that sway has loaded
 
   std::optional<std::string> version_;
   std::optional<std::vector<KnownOutput>> outputs_;
