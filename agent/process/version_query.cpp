@@ -68,8 +68,8 @@ class SpawnSetup {
   int spawn(pid_t& child, const std::string& path, char* const* argv) {
     std::array<char, 64> search{"PATH=/usr/bin:/bin"};
     std::array<char, 16> locale{"LC_ALL=C"};
-    // Qt makes itself a runtime directory where it keeps temporary files; here nobody can make one.
-    std::array<char, 32> temporary{"TMPDIR=/proc/none"};
+    // Qt makes itself a runtime directory where it keeps temporary files; nobody can make one here.
+    std::array<char, 16> temporary{"TMPDIR=/proc"};
     const std::array<char*, 4> environment{search.data(), locale.data(), temporary.data(), nullptr};
     return ::posix_spawn(&child, path.c_str(), &actions_, &attributes_, argv, environment.data());
   }
