@@ -199,6 +199,9 @@ class RealMessages(unittest.TestCase):
         reply = self.check_call(caller, "compositor/" + WALL, "output.scale", {"output": "NOPE-1", "scale": 2},
                                 "command-output-scale", "command-output-result")
         self.assertEqual(reply.status, 404, reply)
+        reply = self.check_call(caller, "compositor/" + WALL, "reload", {}, "command-reload", "command-reload-result")
+        self.assertEqual(reply.status, 200, reply)
+        self.assertTrue(reply.result["checked"], "by a second sway")
 
     def test_schemas_and_broker_want_the_same_fields(self):
         """Whatever is left out of a message, at whatever depth: the broker says 400 exactly when the schema refuses it."""
