@@ -61,11 +61,12 @@ void NameOwner::service(Instant now, DriverOutputs& out) {
   }
   if (now >= ask_at_) wanted_ = true;
   if (std::exchange(wanted_, false)) ask_owner(now);
-  if (asking_ || obstacle_ == logged_) return;
-  logged_ = obstacle_;
-  const bool odd = !obstacle_.empty() && unique_name_.empty();
-  LogEvent event(odd ? Severity::kWarning : Severity::kInfo, odd ? "dbus.not_ours" : "dbus.found");
-  out.log.push_back(std::move(event).with("name", name_).with(odd ? "why" : "owner", odd ? obstacle_ : unique_name_));
+  if (asking_ || std::exchange(logged_, changes_) == changes_) return;
+  if (unique_name_.empty()) {
+    out.log.push_back(LogEvent(Severity::kWarning, "dbus.not_ours").with("name", name_).with("why", obstacle_));
+  } else {
+    out.log.push_back(LogEvent(Severity::kInfo, "dbus.found").with("name", name_).with("owner", unique_name_));
+  }
 }
 
 void NameOwner::ask_owner(Instant now) {

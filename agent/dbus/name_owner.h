@@ -51,8 +51,8 @@ class NameOwner {
   std::string name_;
   std::string unique_name_;
   std::string obstacle_;
-  std::string logged_;
   std::uint64_t changes_ = 0;
+  std::uint64_t logged_ = 0;      // the change that the log has already
   std::uint64_t connection_ = 0;  // of the bus, at the last question
   std::uint64_t question_ = 0;    // answers to older ones count no more
   bool wanted_ = false;

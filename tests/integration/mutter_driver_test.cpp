@@ -104,6 +104,8 @@ TEST_F(Mutter, IsDescribed) {
         << command.name << ": " << command.reason;
   }
   EXPECT_THAT(reason("output.power"), HasSubstr("all its outputs at once"));
+  EXPECT_TRUE(loop_.logged("dbus.connected") && loop_.logged("dbus.found")) << loop_.log_text();
+  EXPECT_FALSE(loop_.logged("dbus.not_ours")) << loop_.log_text();
 }
 
 TEST_F(Mutter, SwitchesAnOutputOffAndOnAgain) {
@@ -222,6 +224,7 @@ TEST_F(Mutter, IsNotTakenForAnotherProcessWithItsName) {
   const std::string why =
       fmt::format("mutter does not own org.gnome.Mutter.DisplayConfig on its session bus: process {} does", ::getpid());
   ASSERT_TRUE(loop_.run_until([&] { return reason("output.scale") == why; })) << reason("output.scale");
+  EXPECT_TRUE(loop_.logged("dbus.not_ours"));
   const auto refused = loop_.run("output.scale", Value::map({{"output", "Meta-1"}, {"scale", 2}}));
   EXPECT_EQ(refused.status, Status::kUnsupported) << as_text(refused);
   // Its signals mean nothing, and hold nobody up.
