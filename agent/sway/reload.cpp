@@ -15,10 +15,8 @@ namespace {
 constexpr std::size_t kComplaintBytesMax = 512;
 
 // The second sway would otherwise look for a screen: on a seat, or as a window of the first one.
-const std::vector<std::string>& screenless() {
-  static const std::vector<std::string> kVariables{"WLR_BACKENDS=headless", "WLR_RENDERER=pixman",
-                                                   "WLR_LIBINPUT_NO_DEVICES=1", "WLR_HEADLESS_OUTPUTS=1"};
-  return kVariables;
+std::vector<std::string> screenless() {
+  return {"WLR_BACKENDS=headless", "WLR_RENDERER=pixman", "WLR_LIBINPUT_NO_DEVICES=1", "WLR_HEADLESS_OUTPUTS=1"};
 }
 
 }  // namespace
