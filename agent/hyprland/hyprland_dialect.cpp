@@ -139,7 +139,8 @@ std::string HyprlandDialect::request(IpcQuestion question) const {
     case IpcQuestion::kVersion: return "j/version";
     case IpcQuestion::kOutputs: return "j/monitors all";
     case IpcQuestion::kInputs: return "j/devices";
-    case IpcQuestion::kCommand: break;
+    case IpcQuestion::kCommand:
+    case IpcQuestion::kReload: break;
   }
   return {};
 }

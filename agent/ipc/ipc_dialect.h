@@ -13,7 +13,7 @@
 
 namespace compositord::agent {
 
-enum class IpcQuestion : std::uint8_t { kVersion, kOutputs, kInputs, kCommand };
+enum class IpcQuestion : std::uint8_t { kVersion, kOutputs, kInputs, kCommand, kReload };
 
 class IpcDialect {
  public:
@@ -25,7 +25,7 @@ class IpcDialect {
   virtual std::string_view compositor() const noexcept = 0;  // "Hyprland", for sentences and the manifest
   virtual std::string_view driver() const noexcept = 0;      // "hyprland", the manifest's "driver"
 
-  // The text of a question; kCommand has none, see change().
+  // The text of a question; kCommand and kReload have none, see change() and IpcReload.
   virtual std::string request(IpcQuestion question) const = 0;
   // The text that asks for a change of the output that `before` shows. The name has been checked by the parser: it can end no
   // quotes and separate no commands.

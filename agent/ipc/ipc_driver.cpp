@@ -39,19 +39,25 @@ auto find_named(List& list, const std::string& name, NameOf name_of) {
 }  // namespace
 
 IpcDriver::IpcDriver(std::unique_ptr<WaylandDriver> wayland, std::unique_ptr<const IpcDialect> dialect,
-                     std::unique_ptr<IpcSession> session)
-    : wayland_(std::move(wayland)), dialect_(std::move(dialect)), session_(std::move(session)), runner_(*dialect_) {}
+                     std::unique_ptr<IpcSession> session, std::unique_ptr<IpcReload> reload)
+    : wayland_(std::move(wayland)),
+      dialect_(std::move(dialect)),
+      session_(std::move(session)),
+      runner_(*dialect_),
+      reload_(std::move(reload)) {}
 
 void IpcDriver::poll_fds(std::vector<pollfd>& fds) const {
   if (gone_) return;
   wayland_->poll_fds(fds);
   session_->poll_fds(fds);
+  if (reload_ != nullptr) reload_->poll_fds(fds);
 }
 
 Instant IpcDriver::next_deadline() const noexcept {
   if (gone_) return kNever;
   Instant next = std::min({wayland_->next_deadline(), runner_.next_deadline(), describe_by_, reply_late_at_,
                            poll_outputs_at_, connect_at_, broken_until_});
+  if (reload_ != nullptr) next = std::min(next, reload_->next_deadline());
   if (session_->is_open() && !owed_) next = std::min(next, runner_.next_ask_at());
   return next;
 }
@@ -67,6 +73,7 @@ void IpcDriver::service(Instant now, DriverOutputs& out) {
   service_events(now, out);
   if (now >= broken_until_) ipc_failed(Error(*broken_), now, out);
   runner_.tick(now, out);
+  if (reload_ != nullptr) reload_->service(now, out);
   ask_next(now);
   describe_if_due(now, out);
   if (now >= reply_late_at_) {
@@ -92,6 +99,7 @@ void IpcDriver::take_wayland(DriverOutputs& inner, Instant now, DriverOutputs& o
                    [&](driver_event::Gone& e) {
                      gone_ = true;
                      runner_.on_gone(out);
+                     if (reload_ != nullptr) reload_->on_gone(out);
                      session_->close();
                      out.events.emplace_back(std::move(e));
                    },
@@ -124,6 +132,7 @@ void IpcDriver::ipc_failed(const Error& error, Instant now, DriverOutputs& out) 
   outputs_.reset();
   inputs_.reset();
   runner_.on_connection_lost(out);
+  if (reload_ != nullptr) reload_->on_connection_lost(out);
   changed_ = true;
   ipc_trouble_ = error.text;
   out.log.push_back(LogEvent(Severity::kWarning, "ipc.failed").with("why", error.text));
@@ -156,6 +165,7 @@ void IpcDriver::service_events(Instant now, DriverOutputs& out) {
   }
   want_outputs_ = want_outputs_ || changes->outputs;
   want_inputs_ = want_inputs_ || changes->inputs;
+  if (changes->reloaded && reload_ != nullptr) reload_->on_reloaded(out);
 }
 
 void IpcDriver::on_reply(const std::string& payload, Instant now, DriverOutputs& out) {
@@ -170,6 +180,7 @@ void IpcDriver::on_reply(const std::string& payload, Instant now, DriverOutputs&
     want_outputs_ = true;
     return;
   }
+  if (question == IpcQuestion::kReload) return reload_->on_reply(payload, session_->has_events(), now, out);
   if (auto taken = take_facts(*question, payload); !taken) return ipc_broke(taken.error(), now);
   if (question == IpcQuestion::kOutputs) poll_outputs_at_ = session_->tells_outputs() ? kNever : now + kOutputsPoll;
   if (facts_complete()) reconnect_after_ = kReconnectFirst;
@@ -179,12 +190,14 @@ Result<void> IpcDriver::take_facts(IpcQuestion question, const std::string& payl
   changed_ = true;
   switch (question) {
     case IpcQuestion::kVersion:
+      if (reload_ != nullptr) reload_->on_version(payload);
       return dialect_->parse_version(payload).map([&](std::string&& v) { version_ = std::move(v); });
     case IpcQuestion::kOutputs:
       return dialect_->parse_outputs(payload).map([&](std::vector<KnownOutput>&& v) { outputs_ = std::move(v); });
     case IpcQuestion::kInputs:
       return dialect_->parse_inputs(payload).map([&](std::vector<msg::InputDevice>&& v) { inputs_ = std::move(v); });
-    case IpcQuestion::kCommand: break;  // the runner's
+    case IpcQuestion::kCommand:         // the runner's
+    case IpcQuestion::kReload: break;  // the reload's
   }
   return {};
 }
@@ -198,10 +211,13 @@ void IpcDriver::ask_next(Instant now) {
   if (!dialect_->has_inputs()) want_inputs_ = false;
   IpcQuestion question = IpcQuestion::kVersion;
   std::optional<IpcCommandRunner::Ask> command;
+  std::string reload;
   if (!version_) {
     question = IpcQuestion::kVersion;
   } else if ((command = runner_.next_ask(now))) {
     question = IpcQuestion::kCommand;
+  } else if (reload_ != nullptr && !(reload = reload_->take_request()).empty()) {
+    question = IpcQuestion::kReload;
   } else if (std::exchange(want_outputs_, false)) {
     question = IpcQuestion::kOutputs;
   } else if (std::exchange(want_inputs_, false)) {
@@ -212,7 +228,9 @@ void IpcDriver::ask_next(Instant now) {
   owed_ = question;
   reply_late_at_ = now + kReplyLate;
   const auto sent =
-      command ? session_->ask(command->question, command->text) : session_->ask(question, dialect_->request(question));
+      session_->ask(question, command           ? command->text
+                              : !reload.empty() ? reload
+                                                : dialect_->request(question));
   if (!sent) ipc_broke(sent.error(), now);
 }
 
@@ -268,9 +286,10 @@ void IpcDriver::offer_commands(msg::Manifest& manifest) const {
   for (msg::CommandSupport& command : manifest.commands) {
     if (command.supported) continue;  // by Wayland's protocols
     const auto method = output_method(command.name);
-    if (!method && command.name != kConfigureName) continue;
+    const bool is_reload = reload_ != nullptr && command.name == kReloadMethod;
+    if (!method && command.name != kConfigureName && !is_reload) continue;
     if (version_) {
-      command.reason = method ? dialect_->obstacle(*method) : std::string();
+      command.reason = is_reload ? reload_->obstacle() : method ? dialect_->obstacle(*method) : std::string();
       command.supported = command.reason.empty();
     } else if (ipc_trouble_.empty()) {
       command.reason = fmt::format("{} does not answer on its IPC socket", compositor);
@@ -302,7 +321,11 @@ void IpcDriver::look_at_process(DriverOutputs& out) { wayland_->look_at_process(
 void IpcDriver::execute(std::uint64_t command_id, const std::string& method, const msg::Value& params, Instant now,
                         Instant deadline, DriverOutputs& out) {
   const auto kind = output_method(method);
-  const bool is_ours = kind || method == kConfigureName;  // what changes no output is Wayland's
+  const bool is_reload = reload_ != nullptr && method == kReloadMethod;
+  if (is_reload && version_ && reload_->obstacle().empty()) {
+    return reload_->begin(command_id, params, wayland_->peer(), now, deadline, out);
+  }
+  const bool is_ours = kind || method == kConfigureName;  // what else there is, is Wayland's
   const std::string obstacle = kind ? dialect_->obstacle(*kind) : std::string();
   const bool has_ipc = session_->is_open() || broken_;
   if (is_ours && has_ipc && obstacle.empty() && !(dialect_->prefers_wayland() && is_wayland_command(method))) {
@@ -313,8 +336,10 @@ void IpcDriver::execute(std::uint64_t command_id, const std::string& method, con
   wayland_->execute(command_id, method, params, now, deadline, inner);
   for (DriverEvent& event : inner.events) {
     auto* finished = std::get_if<driver_event::CommandFinished>(&event);
-    if (!is_ours || finished == nullptr || finished->status != Status::kUnsupported) continue;
-    if (has_ipc && !obstacle.empty()) {
+    if (!(is_ours || is_reload) || finished == nullptr || finished->status != Status::kUnsupported) continue;
+    if (is_reload && version_) {
+      finished->error = reload_->obstacle();
+    } else if (has_ipc && !obstacle.empty()) {
       finished->error = obstacle;
     } else if (!ipc_trouble_.empty()) {
       finished->error = fmt::format("no {} IPC: {}", dialect_->compositor(), ipc_trouble_);

@@ -15,7 +15,9 @@
 #include "agent/driver.h"
 #include "agent/ipc/ipc_command_runner.h"
 #include "agent/ipc/ipc_dialect.h"
+#include "agent/ipc/ipc_reload.h"
 #include "agent/ipc/ipc_session.h"
+#include "agent/output/reload_command.h"
 #include "agent/wayland/wayland_driver.h"
 
 namespace compositord::agent {
@@ -35,7 +37,7 @@ class IpcDriver : public Driver {
   static constexpr Duration kReconnectMax = std::chrono::seconds(30);
 
   IpcDriver(std::unique_ptr<WaylandDriver> wayland, std::unique_ptr<const IpcDialect> dialect,
-            std::unique_ptr<IpcSession> session);
+            std::unique_ptr<IpcSession> session, std::unique_ptr<IpcReload> reload = nullptr);
 
   void poll_fds(std::vector<pollfd>& fds) const override;
   Instant next_deadline() const noexcept override;
@@ -81,6 +83,7 @@ class IpcDriver : public Driver {
   std::string ipc_trouble_;  // why there is no IPC, for the manifest's reasons
 
   IpcCommandRunner runner_;
+  std::unique_ptr<IpcReload> reload_;  // none: it is not told by the IPC
 
   std::optional<std::string> version_;
   std::optional<std::vector<KnownOutput>> outputs_;

@@ -18,6 +18,7 @@ class IpcSession {
   struct Changes {
     bool outputs = false;
     bool inputs = false;
+    bool reloaded = false;  // the compositor has read its configuration again
   };
 
   IpcSession() = default;
@@ -40,6 +41,7 @@ class IpcSession {
   // Events come on a connection of their own, that may fail while questions are still answered.
   virtual Result<Changes> service_events() = 0;
   virtual void close_events() = 0;
+  virtual bool has_events() const noexcept = 0;
   // Whether a change of outputs is told. Where it isn't, outputs are asked for at intervals.
   virtual bool tells_outputs() const noexcept = 0;
   virtual std::string socket_path() const = 0;  // for the log

@@ -52,6 +52,7 @@ class LineSession : public IpcSession {
   Result<Changes> service_events() override;
   void close_events() override { events_.reset(); }
   // Hot-plug comes as an event, and the other changes are Wayland's to tell.
+  bool has_events() const noexcept override { return events_.has_value(); }
   bool tells_outputs() const noexcept override { return events_.has_value(); }
   std::string socket_path() const override { return paths_.requests; }
 

@@ -120,7 +120,8 @@ std::string NiriDialect::request(IpcQuestion question) const {
     case IpcQuestion::kVersion: return "\"Version\"\n";
     case IpcQuestion::kOutputs: return "\"Outputs\"\n";
     case IpcQuestion::kInputs:
-    case IpcQuestion::kCommand: break;
+    case IpcQuestion::kCommand:
+    case IpcQuestion::kReload: break;
   }
   return {};
 }

@@ -1,6 +1,7 @@
 #pragma once
 // What a protocol that configures outputs gives, whichever it is: its picture of the outputs (heads), and configurations that are
-// applied as a whole or not at all. Implemented for wlr's protocol and for KDE's.
+// applied as a whole or not at all. Implemented for wlr's protocol, for KDE's, and
+// for Mutter's D-Bus service.
 
 #include <cstdint>
 #include <optional>
@@ -53,6 +54,8 @@ class OutputManager {
   // earlier one is forgotten. Nothing is sent while there is an obstacle.
   virtual void send(const std::vector<HeadChange>& changes, Purpose purpose) = 0;
   virtual std::optional<Outcome> take_outcome() noexcept = 0;
+  // Why the last configuration failed, in the compositor's own words, where its protocol has any.
+  virtual std::string complaint() const { return {}; }
   // Nobody waits for the outcome any more.
   virtual void forget_configuration() noexcept = 0;
 };

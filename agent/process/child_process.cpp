@@ -51,12 +51,22 @@ struct Setup {
   bool is_alone;
   int output;  // -1: ours
   int exec_error;
+  const ChildCommand::User* user;  // nullptr: ours
+  const char* directory;           // empty: ours
 };
+
+// The system calls themselves: glibc's functions change all threads, and there is only this one.
+bool change_user(const ChildCommand::User& user) {
+  return ::syscall(SYS_setgroups, 0, nullptr) == 0 && ::syscall(SYS_setresgid, user.gid, user.gid, user.gid) == 0 &&
+         ::syscall(SYS_setresuid, user.uid, user.uid, user.uid) == 0;
+}
 
 // Between fork and exec, in a program with threads: only calls that signal-safety(7) allows.
 [[noreturn]] void become(const Setup& setup) {
   ::setsid();
   reset_signals();
+  if (setup.user != nullptr && !change_user(*setup.user)) ::_exit(127);
+  if (setup.directory[0] != '\0' && ::chdir(setup.directory) != 0) errno = 0;
   if (!setup.lives_on) {
     ::prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (::getppid() != setup.parent) ::_exit(127);  // it died before the kernel heard our wish
@@ -103,16 +113,19 @@ Result<ChildProcess> ChildProcess::start(const ChildCommand& command) {
   auto output = open_pipe();
   if (!output) return tl::unexpected(output.error());
   const std::vector<char*> arguments = pointers(command.arguments);
-  const std::vector<char*> environment = command.alone ? pointers(command.alone->environment) : std::vector<char*>();
+  const std::vector<char*> environment = 
+      command.environment ? pointers(*command.environment) : std::vector<char*>();  // into the command's own texts
   Setup setup{};
-  setup.executable = command.alone ? command.alone->executable.c_str() : arguments.front();
+  setup.executable = command.executable.empty() ? arguments.front() : command.executable.c_str();
   setup.arguments = arguments.data();
-  setup.environment = command.alone ? environment.data() : environ;
+  setup.environment = command.environment ? environment.data() : environ;
   setup.parent = ::getpid();
   setup.lives_on = command.lives_on;
-  setup.is_alone = command.alone.has_value();
+  setup.is_alone = command.is_alone;
   setup.output = command.lives_on ? -1 : output->write_end.get();
   setup.exec_error = exec_error->write_end.get();
+  setup.user = command.user ? &*command.user : nullptr;
+  setup.directory = command.directory.c_str();
 
   // No handler of ours may run in the child before it has reset them; it inherits this mask and lifts it.
   sigset_t all;
@@ -129,7 +142,7 @@ Result<ChildProcess> ChildProcess::start(const ChildCommand& command) {
   ChildProcess child;
   child.program_ = command.arguments.front();
   child.lives_on_ = command.lives_on;
-  child.is_alone_ = command.alone.has_value();
+  child.is_alone_ = command.is_alone;
   child.pid_ = pid;
   child.pidfd_ = FileDescriptor(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0U)));
   child.exec_error_ = std::move(exec_error->read_end);

@@ -30,13 +30,17 @@ namespace compositord::agent {
 struct ChildCommand {
   std::vector<std::string> arguments;  // the first is the program, looked for in PATH when it has no '/'
   bool lives_on = false;               // when we end, by whatever cause
-  // Of a program that is started and then left alone (agent/process/launcher).
-  struct Alone {
-    std::string executable;                // a path; arguments[0] is only its name
-    std::vector<std::string> environment;  // "KEY=value"
+  // For helpers that do something in another's place. Only root can become another user.
+  struct User {
+    uid_t uid = 0;
+    gid_t gid = 0;
   };
-  // It gets no descriptor of ours, prints nowhere, and what it leaves in its process group lives on.
-  std::optional<Alone> alone = {};
+  std::optional<User> user{};                             // none: ours
+  std::optional<std::vector<std::string>> environment{};  // none: ours
+  std::string directory{};                                // empty: ours; one that can't be entered is left alone
+  std::string executable{};                               // a path; the first argument is then only its name
+  // It gets no descriptor of ours, prints nowhere, and what it leaves in its process group lives on (agent/process/launcher).
+  bool is_alone = false;
 };
 
 class ChildProcess {

@@ -20,12 +20,13 @@ struct KnownExit {
   std::optional<int> signal;
 };
 
-constexpr std::array<KnownExit, 5> kKnownExits{{
+constexpr std::array<KnownExit, 6> kKnownExits{{
     {"cage", std::nullopt, SIGABRT},      // 0.1.4: an assertion of wl_display_terminate()
     {"phoc", std::nullopt, SIGTERM},      // 0.24.0: no handler; its sockets stay
     {"picom", std::nullopt, SIGTERM},     // 9.1: no handler
     {"xcompmgr", std::nullopt, SIGTERM},  // 1.1.8: the same
     {"kwin_wayland", 15, std::nullopt},   // 5.27: the signal's number as its exit code
+    {"kwin_x11", 15, std::nullopt},       // the same
 }};
 
 }  // namespace

@@ -54,7 +54,9 @@ Result<Launcher::Launched> Launcher::start(const msg::Value& params, const std::
   ChildCommand command;
   command.arguments = request->arguments;
   command.lives_on = true;
-  command.alone = ChildCommand::Alone{*path, launch_environment(environ, display, *request)};
+  command.environment = launch_environment(environ, display, *request);
+  command.executable = *path;
+  command.is_alone = true;
   auto process = ChildProcess::start(command);
   if (!process) return tl::unexpected(process.error());
   return Launched{std::move(*process), std::move(*path), {}, false, {}};

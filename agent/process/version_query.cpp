@@ -68,7 +68,9 @@ class SpawnSetup {
   int spawn(pid_t& child, const std::string& path, char* const* argv) {
     std::array<char, 64> search{"PATH=/usr/bin:/bin"};
     std::array<char, 16> locale{"LC_ALL=C"};
-    const std::array<char*, 3> environment{search.data(), locale.data(), nullptr};
+    // Qt makes itself a runtime directory where it keeps temporary files; nobody can make one here.
+    std::array<char, 16> temporary{"TMPDIR=/proc"};
+    const std::array<char*, 4> environment{search.data(), locale.data(), temporary.data(), nullptr};
     return ::posix_spawn(&child, path.c_str(), &actions_, &attributes_, argv, environment.data());
   }
 
@@ -76,6 +78,13 @@ class SpawnSetup {
   posix_spawn_file_actions_t actions_{};
   posix_spawnattr_t attributes_{};
 };
+
+std::vector<std::string> version_options(const std::string& name) {
+  if (name == "cage") return {"-v"};
+  // It connects to a display before it looks at its options, and aborts without one.
+  if (name == "kwin_x11") return {"-platform", "minimal", "--version"};
+  return {"--version"};
+}
 
 bool is_version_char(char c) {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
@@ -98,8 +107,10 @@ Result<VersionQuery> VersionQuery::start(const Peer& peer, Instant now) {
   ::fcntl(ends[0], F_SETFL, O_NONBLOCK);  // our end only: the program may want a blocking one
 
   std::string name = executable_name(peer.executable);
-  std::string option = name == "cage" ? "-v" : "--version";
-  const std::array<char*, 3> argv{name.data(), option.data(), nullptr};
+  std::vector<std::string> options = version_options(name);
+  std::vector<char*> argv{name.data()};
+  for (std::string& option : options) argv.push_back(option.data());
+  argv.push_back(nullptr);
   const std::string path = fmt::format("/proc/self/fd/{}", executable->get());
   SpawnSetup setup(write_end.get());
   if (const int error = setup.spawn(query.child_, path, argv.data()); error != 0) {

@@ -12,7 +12,10 @@
 #include "agent/hyprland/hyprland_instance.h"
 #include "agent/ipc/ipc_driver.h"
 #include "agent/niri/niri_dialect.h"
+#include "agent/kde/kwin_bus.h"
+#include "agent/mutter/mutter_companion.h"
 #include "agent/process/peer.h"
+#include "agent/sway/reload.h"
 #include "agent/sway/sway_dialect.h"
 #include "agent/sway/sway_session.h"
 #include "agent/wayland/wayland_driver.h"
@@ -34,6 +37,7 @@ struct Facts {
 struct Ipc {
   std::unique_ptr<const IpcDialect> dialect;  // none: any other compositor
   std::unique_ptr<IpcSession> session;
+  std::unique_ptr<IpcReload> reload = nullptr;
 };
 
 bool exists(const std::string& path) {
@@ -47,7 +51,8 @@ bool exists(const std::string& path) {
 Ipc sway_ipc(const Facts& facts) {
   std::string path = fmt::format("{}/sway-ipc.{}.{}.sock", facts.directory, facts.uid, facts.pid);
   if (facts.executable != "sway" && !exists(path)) return {};
-  return {std::make_unique<sway::SwayDialect>(), std::make_unique<sway::SwaySession>(std::move(path), facts.pid)};
+  return {std::make_unique<sway::SwayDialect>(), std::make_unique<sway::SwaySession>(std::move(path), facts.pid),
+          std::make_unique<sway::Reload>()};
 }
 
 Ipc hyprland_ipc(const Facts& facts) {
@@ -72,6 +77,13 @@ Ipc niri_ipc(const Facts& facts) {
   return {std::move(dialect), std::move(session)};
 }
 
+// gnome-shell is Mutter with a shell around it.
+std::unique_ptr<Companion> make_companion(const std::string& compositor, const Peer& peer, DriverOutputs&) {
+  if (compositor == "mutter" || compositor == "gnome-shell") return std::make_unique<mutter::MutterCompanion>(peer);
+  if (compositor == "kwin_wayland") return std::make_unique<kde::KwinBus>(peer);
+  return nullptr;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Driver>> make_wayland_family_driver(ConnectedDisplay display, Instant now) {
@@ -85,13 +97,16 @@ Result<std::unique_ptr<Driver>> make_wayland_family_driver(ConnectedDisplay disp
   const bool is_sway = ipc.dialect != nullptr;
   if (ipc.dialect == nullptr) ipc = hyprland_ipc(facts);
   if (ipc.dialect == nullptr) ipc = niri_ipc(facts);
-  // The IPC tells the version.
-  const WaylandDriver::Options options{ipc.dialect == nullptr, !is_sway};
-  auto wayland = WaylandDriver::create(std::move(display), std::move(*peer), options, now);
+  WaylandDriver::Options options;
+  options.ask_executable = ipc.dialect == nullptr;  // the IPC tells the version
+  options.control_outputs = !is_sway;
+  options.make_companion = make_companion;
+  auto wayland = WaylandDriver::create(std::move(display), std::move(*peer), std::move(options), now);
   if (!wayland) return tl::unexpected(wayland.error());
   if (ipc.dialect == nullptr) return std::unique_ptr<Driver>(std::move(*wayland));
   return std::unique_ptr<Driver>(
-      std::make_unique<IpcDriver>(std::move(*wayland), std::move(ipc.dialect), std::move(ipc.session)));
+      std::make_unique<IpcDriver>(std::move(*wayland), std::move(ipc.dialect), std::move(ipc.session),
+                                  std::move(ipc.reload)));
 }
 
 }  // namespace compositord::agent

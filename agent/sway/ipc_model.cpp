@@ -53,6 +53,13 @@ Result<std::string> parse_version(std::string_view payload) {
   return version;
 }
 
+std::string parse_config_file(std::string_view payload) {
+  const auto value = msg::decode_json(payload);
+  const msg::Value* file = value ? value->find("loaded_config_file_name") : nullptr;
+  const std::string* path = file == nullptr ? nullptr : file->if_string();
+  return path == nullptr ? std::string() : *path;
+}
+
 Result<std::vector<KnownOutput>> parse_outputs(std::string_view payload) {
   return maps_of(payload, kIpcOutputsMax, "sway's answer with its outputs").map([](const msg::Value::Array& maps) {
     std::vector<KnownOutput> outputs;

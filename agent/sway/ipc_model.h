@@ -16,6 +16,8 @@ namespace compositord::agent::sway {
 
 // Each takes the payload of a reply. Errors: kMalformed or kTooLarge, as decode_json() or with the field that is missing.
 Result<std::string> parse_version(std::string_view payload);  // "1.7"
+// Of the same reply: the path of the configuration, as sway was given it; empty when it doesn't tell.
+std::string parse_config_file(std::string_view payload);
 Result<std::vector<KnownOutput>> parse_outputs(std::string_view payload);
 Result<std::vector<msg::InputDevice>> parse_inputs(std::string_view payload);
 // Empty when every command of the line succeeded, else sway's own words.

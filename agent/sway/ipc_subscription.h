@@ -1,5 +1,5 @@
 #pragma once
-// sway's events, on a connection of their own: that outputs or inputs changed. What changed is then asked for.
+// sway's events, on a connection of their own: that outputs or inputs changed, or that it has reloaded. What changed is then asked for.
 
 #include <poll.h>
 #include <sys/types.h>
@@ -17,6 +17,7 @@ class IpcSubscription {
   struct Seen {
     bool outputs_changed = false;
     bool inputs_changed = false;
+    bool reloaded = false;
   };
 
   // Errors: as IpcConnection::open().

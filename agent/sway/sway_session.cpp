@@ -9,7 +9,8 @@ IpcType type_of(IpcQuestion question) {
     case IpcQuestion::kVersion: return IpcType::kGetVersion;
     case IpcQuestion::kOutputs: return IpcType::kGetOutputs;
     case IpcQuestion::kInputs: return IpcType::kGetInputs;
-    case IpcQuestion::kCommand: break;
+    case IpcQuestion::kCommand:
+    case IpcQuestion::kReload: break;
   }
   return IpcType::kRunCommand;
 }
@@ -51,7 +52,7 @@ Result<void> SwaySession::service(std::vector<std::string>& replies) {
 Result<IpcSession::Changes> SwaySession::service_events() {
   if (!subscription_) return Changes{};
   return subscription_->service().map([](const IpcSubscription::Seen& seen) {
-    return Changes{seen.outputs_changed, seen.inputs_changed};
+    return Changes{seen.outputs_changed || seen.reloaded, seen.inputs_changed || seen.reloaded, seen.reloaded};
   });
 }
 

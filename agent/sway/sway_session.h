@@ -26,6 +26,7 @@ class SwaySession : public IpcSession {
   Result<void> service(std::vector<std::string>& replies) override;
   Result<Changes> service_events() override;
   void close_events() override { subscription_.reset(); }
+  bool has_events() const noexcept override { return subscription_.has_value(); }
   bool tells_outputs() const noexcept override { return subscription_ && subscription_->tells_outputs(); }
   std::string socket_path() const override { return path_; }
 

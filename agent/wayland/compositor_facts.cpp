@@ -56,6 +56,17 @@ std::string screenshot_reason(std::string_view compositor) {
       compositor);
 }
 
+std::string reload_reason(std::string_view compositor) {
+  if (compositor == "weston" || compositor == "phoc") {
+    return fmt::format("{} reads its configuration only when it starts; restart it", compositor);
+  }
+  if (compositor == "cage") return "cage has no configuration";
+  if (compositor == "mutter" || compositor == "gnome-shell") {
+    return fmt::format("{} follows each change of its settings by itself; there is nothing to reload", compositor);
+  }
+  return fmt::format("this agent knows no way to make {} read its configuration again", compositor);
+}
+
 }  // namespace
 
 std::string compositor_name(const std::string& executable, const std::vector<msg::Protocol>& protocols) {
@@ -75,6 +86,7 @@ std::vector<msg::CommandSupport> unsupported_commands(std::string_view composito
     commands.push_back(msg::CommandSupport{name, false, why});
   }
   commands.push_back(msg::CommandSupport{std::string(kScreenshotCommand), false, screenshot_reason(compositor)});
+  commands.push_back(msg::CommandSupport{"reload", false, reload_reason(compositor)});
   return commands;
 }
 

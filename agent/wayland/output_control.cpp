@@ -63,8 +63,8 @@ std::vector<KnownOutput> OutputControl::complete(std::vector<msg::Output> output
     const bool powered = power_ == nullptr || power_->is_on(output.name).value_or(true);
     known.push_back(KnownOutput{std::move(output), true, powered});
   }
-  if (manager_ == nullptr) return known;
-  for (const KnownOutput& head : manager_->heads()) {
+  if (manager() == nullptr) return known;
+  for (const KnownOutput& head : manager()->heads()) {
     const auto same = [&](const KnownOutput& k) { return k.output.name == head.output.name; };
     const auto output = std::find_if(known.begin(), known.end(), same);
     if (output == known.end()) {
@@ -82,8 +82,8 @@ void OutputControl::support(std::vector<msg::CommandSupport>& commands, const st
     if (command.name == "output.power") {
       const std::string reason = fmt::format("{} offers no {}", compositor, kPowerInterface);
       command = msg::CommandSupport{command.name, power_ != nullptr, power_ != nullptr ? "" : reason};
-    } else if (manager_ != nullptr) {
-      const std::string obstacle = manager_->obstacle();
+    } else if (manager() != nullptr && command.name.starts_with("output.")) {
+      const std::string obstacle = manager()->obstacle();
       const std::string reason = obstacle.empty() ? "" : fmt::format("{} {}", compositor, obstacle);
       command = msg::CommandSupport{command.name, obstacle.empty(), reason};
     }
@@ -92,20 +92,22 @@ void OutputControl::support(std::vector<msg::CommandSupport>& commands, const st
 
 void OutputControl::serve(const std::string& compositor, const std::vector<msg::Output>& outputs, Instant now,
                           DriverOutputs& out) {
-  std::optional<Outcome> outcome = manager_ != nullptr ? manager_->take_outcome() : std::nullopt;
+  std::optional<Outcome> outcome = manager() != nullptr ? manager()->take_outcome() : std::nullopt;
   // Each turn ends a command, goes one step on with it, or ends the loop.
   while (!runner_.is_idle()) {
     const std::size_t said = out.events.size();
     OutputCommandRunner::Seen seen;
     seen.compositor = compositor;
     seen.outputs = complete(outputs);
-    if (manager_ != nullptr) {
-      seen.heads = manager_->heads();
-      seen.serial = manager_->serial();
-      seen.can_test = manager_->can_test();
+    if (manager() != nullptr) {
+      seen.heads = manager()->heads();
+      seen.serial = manager()->serial();
+      seen.can_test = manager()->can_test();
     }
     seen.outcome = std::exchange(outcome, std::nullopt);
-    if (const auto ask = runner_.step(seen, now, out)) {
+    const auto ask = runner_.step(seen, now, out);
+    add_complaint(out.events, said);
+    if (ask) {
       send(*ask, out);
     } else if (out.events.size() == said) {
       break;
@@ -116,22 +118,31 @@ void OutputControl::serve(const std::string& compositor, const std::vector<msg::
 
 void OutputControl::send(const OutputCommandRunner::Ask& ask, DriverOutputs& out) {
   if (const auto* configure = std::get_if<OutputCommandRunner::Configure>(&ask)) {
-    if (manager_ != nullptr) manager_->send(configure->changes, configure->purpose);
+    if (manager() != nullptr) manager()->send(configure->changes, configure->purpose);
   } else if (const auto* power = std::get_if<OutputCommandRunner::SetPower>(&ask)) {
     if (power_ == nullptr || !power_->set(power->output, power->on)) runner_.on_no_power(out);
+  }
+}
+
+void OutputControl::add_complaint(std::vector<DriverEvent>& events, std::size_t first) const {
+  const std::string complaint = manager() != nullptr ? manager()->complaint() : std::string();
+  if (complaint.empty()) return;
+  for (std::size_t i = first; i < events.size(); ++i) {
+    auto* finished = std::get_if<driver_event::CommandFinished>(&events[i]);
+    if (finished != nullptr && finished->status == Status::kFailed) finished->error += fmt::format(" ({})", complaint);
   }
 }
 
 void OutputControl::tick(Instant now, DriverOutputs& out) {
   runner_.tick(now, out);
   // A command that ended by its deadline has left its configuration behind.
-  if (manager_ != nullptr && !runner_.is_configuring()) manager_->forget_configuration();
+  if (manager() != nullptr && !runner_.is_configuring()) manager()->forget_configuration();
 }
 
 bool OutputControl::take_changed() noexcept {
-  const bool manager = manager_ != nullptr && manager_->take_changed();
+  const bool heads = manager() != nullptr && manager()->take_changed();
   const bool power = power_ != nullptr && power_->take_changed();
-  return manager || power;
+  return heads || power;
 }
 
 }  // namespace compositord::agent

@@ -24,6 +24,8 @@ class OutputControl {
   // Whether it bound something: its own events arrive within one round trip. The registry must outlive this object.
   bool take_global(wl_registry* registry, std::uint32_t name, const msg::Protocol& global);
   void lose_global(std::uint32_t name);
+  // Where no protocol of the registry configures outputs, this one does. It must outlive this object.
+  void use_companion(OutputManager* manager) noexcept { companion_ = manager; }
   bool has_power() const noexcept { return power_ != nullptr; }
   // The outputs that are there now; to be called whenever they may have changed.
   void watch_power(const std::vector<wlr::BoundOutput>& outputs);
@@ -47,10 +49,13 @@ class OutputControl {
   bool take_changed() noexcept;
 
  private:
+  OutputManager* manager() const noexcept { return manager_ != nullptr ? manager_.get() : companion_; }
   void send(const OutputCommandRunner::Ask& ask, DriverOutputs& out);
+  void add_complaint(std::vector<DriverEvent>& events, std::size_t first) const;
 
   std::unique_ptr<OutputManager> manager_;
   kde::OutputManager* kde_manager_ = nullptr;  // the same, when it is KDE's, which consists of several globals
+  OutputManager* companion_ = nullptr;
   std::unique_ptr<wlr::OutputPower> power_;
   OutputCommandRunner runner_;
 };

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstdarg>
 #include <cstring>
+#include <iterator>
 #include <utility>
 
 #include <fmt/format.h>
@@ -25,6 +26,10 @@ constexpr int kReadsPerServiceMax = 16;
 // libwayland would print what a compositor sends to our standard error, escape sequences and all. What matters of it is in
 // the driver's own events.
 void be_silent(const char*, va_list) {}
+
+bool is_output_method(const std::string& method) {
+  return std::find(kOutputMethodNames.begin(), kOutputMethodNames.end(), method) != kOutputMethodNames.end();
+}
 
 std::string text_of_failure(wl_display* display, int error) {
   if (error == EPROTO) {
@@ -87,21 +92,19 @@ Result<std::unique_ptr<WaylandDriver>> WaylandDriver::create(ConnectedDisplay di
   }
   static_cast<void>(display.socket.release());  // the handle closes it from now on
   std::unique_ptr<WaylandDriver> driver(
-      new WaylandDriver(display, std::move(peer), std::make_unique<Connection>(handle), options, now));
+      new WaylandDriver(display, std::move(peer), std::make_unique<Connection>(handle), std::move(options), now));
   driver->watch_process();
-  if (options.ask_executable) {
-    DriverOutputs early;
-    driver->ask_executable(now, early);
-    driver->pending_log_ = std::move(early.log);
-  }
-  driver->settle(now);
+  DriverOutputs early;
+  if (driver->options_.ask_executable) driver->ask_executable(now, early);
+  driver->settle(now, early);
+  std::move(early.log.begin(), early.log.end(), std::back_inserter(driver->pending_log_));
   driver->flush();
   return driver;
 }
 
 WaylandDriver::WaylandDriver(ConnectedDisplay& display, Peer peer, std::unique_ptr<Connection> connection,
                              Options options, Instant now)
-    : options_(options),
+    : options_(std::move(options)),
       display_name_(std::move(display.name)),
       socket_path_(std::move(display.socket_path)),
       peer_(std::move(peer)),
@@ -141,6 +144,7 @@ void WaylandDriver::poll_fds(std::vector<pollfd>& fds) const {
   if (process_) process_->poll_fds(fds);
   // While it ends, nobody reads the version any more: a readable answer would only turn the loop.
   if (version_query_ && state_ != State::kEnding) version_query_->poll_fds(fds);
+  if (companion_ != nullptr && state_ == State::kUp) companion_->poll_fds(fds);
 }
 
 Instant WaylandDriver::next_deadline() const noexcept {
@@ -151,6 +155,7 @@ Instant WaylandDriver::next_deadline() const noexcept {
   if (version_query_ && state_ != State::kEnding) next = std::min(next, version_query_->next_deadline());
   if (state_ == State::kGreeting) next = std::min(next, greeting_late_at_);
   if (state_ == State::kUp) next = std::min(next, describe_not_before_);
+  if (companion_ != nullptr && state_ == State::kUp) next = std::min(next, companion_->next_deadline());
   return next;
 }
 
@@ -164,7 +169,8 @@ void WaylandDriver::service(Instant now, DriverOutputs& out) {
   serve_screenshots(now, out);
   if (state_ == State::kEnding) return connection_->control.tick(now, out);
   check_version(now, out);
-  settle(now);
+  settle(now, out);
+  serve_companion(now, out);
   serve_commands(now, out);
   describe_if_due(now, out);
   if (!flush()) on_broken(now);
@@ -220,6 +226,7 @@ void WaylandDriver::say_gone(const ProcessEnd& end, std::string text, DriverOutp
   state_ = State::kGone;
   connection_->control.on_gone(out);
   screenshots_.on_gone("the compositor", out);
+  if (companion_ != nullptr) companion_->on_gone(out);
   out.events.emplace_back(driver_event::Gone{end, std::move(text)});
 }
 
@@ -237,6 +244,20 @@ void WaylandDriver::check_version(Instant now, DriverOutputs& out) {
   changed_ = true;
 }
 
+void WaylandDriver::begin_companion(Instant now, DriverOutputs& out) {
+  if (!options_.make_companion) return;
+  companion_ = options_.make_companion(name(), peer_, out);
+  if (companion_ == nullptr) return;
+  connection_->control.use_companion(companion_->output_manager());
+  describe_not_before_ = now + kVersionWait;
+}
+
+void WaylandDriver::serve_companion(Instant now, DriverOutputs& out) {
+  if (companion_ == nullptr || state_ != State::kUp) return;
+  companion_->service(now, out);
+  changed_ = companion_->take_changed() || changed_;
+}
+
 // Whether something was bound.
 bool WaylandDriver::bind_controls() {
   RegistryMirror& mirror = connection_->mirror;
@@ -252,9 +273,10 @@ bool WaylandDriver::bind_controls() {
 }
 
 // Objects that were just bound say what they are within one round trip; until it is answered the picture has holes.
-void WaylandDriver::settle(Instant now) {
+void WaylandDriver::settle(Instant now, DriverOutputs& out) {
   if (std::exchange(settle_answered_, false)) {
-    if (state_ == State::kGreeting) state_ = State::kUp;
+    if (state_ == State::kGreeting) begin_companion(now, out);
+    state_ = State::kUp;
     settle_until_ = kNever;
     changed_ = true;
   }
@@ -274,7 +296,8 @@ void WaylandDriver::describe_if_due(Instant now, DriverOutputs& out) {
   changed_ = connection_->mirror.take_changed() || changed_;
   changed_ = connection_->control.take_changed() || changed_;
   if (now >= settle_until_) settle_until_ = kNever;
-  if (now >= describe_not_before_ || !version_query_) describe_not_before_ = kNever;
+  const bool asking = version_query_ || (companion_ != nullptr && companion_->is_asking());
+  if (now >= describe_not_before_ || !asking) describe_not_before_ = kNever;
   if (state_ != State::kUp || settle_until_ != kNever || describe_not_before_ != kNever) return;
   if (!std::exchange(changed_, false)) return;
   msg::Manifest next = manifest();
@@ -328,6 +351,7 @@ std::vector<msg::CommandSupport> WaylandDriver::commands() const {
     command.supported = screenshot_refusal_.empty();
     command.reason = screenshot_refusal_;
   }
+  if (companion_ != nullptr) companion_->support(list, compositor);
   return list;
 }
 
@@ -337,6 +361,10 @@ msg::Manifest WaylandDriver::manifest() const {
   m.name = name();
   m.version = version_;
   m.version_source = version_source_;
+  if (const std::string version = companion_ != nullptr ? companion_->version() : ""; !version.empty()) {
+    m.version = version;
+    m.version_source = companion_->version_source();
+  }
   m.kind = msg::DisplayKind::kWayland;
   m.display = display_name_;
   m.pid = static_cast<std::uint64_t>(std::max<pid_t>(peer_.pid, 0));
@@ -376,10 +404,7 @@ void WaylandDriver::execute(std::uint64_t command_id, const std::string& method,
       return;
     }
     if (command.supported) {
-      connection_->control.execute(command_id, method, params, now, deadline, out);
-      serve_commands(now, out);
-      if (!flush()) on_broken(now);
-      return;
+      return carry_out(command_id, method, params, now, deadline, out);
     }
     finished.status = Status::kUnsupported;
     finished.error = command.reason;
@@ -399,10 +424,21 @@ Result<std::unique_ptr<Capture>> WaylandDriver::begin_capture(const ScreenshotRe
   return begin_wayland_capture(CaptureTarget{socket_path_, peer_, name()}, request);
 }
 
+void WaylandDriver::carry_out(std::uint64_t command_id, const std::string& method, const msg::Value& params,
+                              Instant now, Instant deadline, DriverOutputs& out) {
+  if (companion_ != nullptr && !is_output_method(method)) {
+    return companion_->execute(command_id, method, params, now, deadline, out);
+  }
+  connection_->control.execute(command_id, method, params, now, deadline, out);
+  serve_commands(now, out);
+  if (!flush()) on_broken(now);
+}
+
 void WaylandDriver::serve_commands(Instant now, DriverOutputs& out) {
   OutputControl& control = connection_->control;
   if (state_ != State::kUp || control.is_idle()) return;
   control.serve(name(), connection_->mirror.outputs(), now, out);
+  // A companion's manager sends when it is serviced next: its deadline says at once.
 }
 
 }  // namespace compositord::agent

@@ -1,6 +1,7 @@
 #pragma once
 // The driver for any Wayland compositor: what the core protocol and xdg-output tell, the process behind the socket, the
-// round trip as progress probe, and the wlr protocols for its outputs where they are announced (agent/wlr). Drivers for compositors that offer more are built around it (agent/sway).
+// round trip as progress probe, and the wlr or KDE protocols for its outputs where they are announced. What a compositor offers on
+// its session bus comes as a Companion; drivers for compositors that offer more are built around this one (agent/sway).
 //
 // Order on the descriptor, as wayland-client's contract wants it: prepare_read -> flush -> (the loop polls) -> read_events
 // -> dispatch_pending. Between two calls no read is prepared, so the loop may come for any reason or none.
@@ -18,6 +19,7 @@
 #include "agent/process/peer.h"
 #include "agent/process/process_watch.h"
 #include "agent/process/version_query.h"
+#include "agent/wayland/companion.h"
 #include "agent/wayland/connected_display.h"
 #include "agent/wayland/registry_mirror.h"
 
@@ -28,7 +30,7 @@ namespace compositord::agent {
 
 class WaylandDriver : public Driver {
  public:
-  // How long the first description waits for the executable's word on its version.
+  // How long the first description waits for the executable's word on its version, and for the companion.
   static constexpr Duration kVersionWait = std::chrono::milliseconds(250);
   // How long a description may wait for new objects to say what they are.
   static constexpr Duration kSettleWait = std::chrono::seconds(1);
@@ -38,8 +40,9 @@ class WaylandDriver : public Driver {
   static constexpr std::size_t kOutputsRememberedMax = 256;
 
   struct Options {
-    bool ask_executable = true;   // the version comes from `EXE --version`
-    bool control_outputs = true;  // commands are carried out by the wlr protocols, where they are announced
+    bool ask_executable = true;         // the version comes from `EXE --version`
+    bool control_outputs = true;        // commands are carried out by the wlr protocols, where they are announced
+    CompanionFactory make_companion{};  // asked once, when it is known what compositor it is; none: no companions
   };
   // Errors: kFailed when the display can't be used at all.
   static Result<std::unique_ptr<WaylandDriver>> create(ConnectedDisplay display, Peer peer, Options options,
@@ -77,8 +80,12 @@ class WaylandDriver : public Driver {
   void check_end(Instant now, DriverOutputs& out);
   void say_gone(const ProcessEnd& end, std::string text, DriverOutputs& out);
   void check_version(Instant now, DriverOutputs& out);
+  void begin_companion(Instant now, DriverOutputs& out);
+  void serve_companion(Instant now, DriverOutputs& out);
   bool bind_controls();
-  void settle(Instant now);
+  void settle(Instant now, DriverOutputs& out);
+  void carry_out(std::uint64_t command_id, const std::string& method, const msg::Value& params, Instant now,
+                 Instant deadline, DriverOutputs& out);
   void serve_commands(Instant now, DriverOutputs& out);
   void serve_screenshots(Instant now, DriverOutputs& out);
   Result<std::unique_ptr<Capture>> begin_capture(const ScreenshotRequest& request) const;
@@ -99,6 +106,7 @@ class WaylandDriver : public Driver {
   std::string version_source_;
   ScreenshotRunner screenshots_;
   std::string screenshot_refusal_;  // what the compositor has answered to one, if it won't give any
+  std::unique_ptr<Companion> companion_;
 
   State state_ = State::kGreeting;
   bool flush_blocked_ = false;    // the socket is full: wait for POLLOUT
@@ -106,7 +114,7 @@ class WaylandDriver : public Driver {
   bool settle_answered_ = false;  // set by the callback, taken by settle()
   bool probe_answered_ = false;
   bool changed_ = false;
-  Instant describe_not_before_ = kNever;  // while the version is waited for
+  Instant describe_not_before_ = kNever;  // while the version or the companion is waited for
   Instant settle_until_ = kNever;
   Instant greeting_late_at_;
   Instant ending_until_ = kNever;

@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "agent/output/reload_command.h"
 #include "agent/process/known_exit.h"
 #include "agent/x11/root_capture.h"
 #include "agent/x11/server_facts.h"
@@ -432,6 +433,8 @@ std::vector<msg::CommandSupport> X11Driver::commands() const {
   std::vector<msg::CommandSupport> list = randr_commands(extensions_.randr);
   const auto layout = connection_.is_set_up() ? root_layout(connection_) : Result<PixelLayout>{};
   list.push_back({std::string(kScreenshotCommand), layout.has_value(), layout ? "" : layout.error().text});
+  list.push_back({std::string(kReloadMethod), false,
+                  fmt::format("this agent knows no way to make {} read its configuration again", named().name())});
   return list;
 }
 

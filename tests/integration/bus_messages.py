@@ -216,6 +216,9 @@ class RealMessages(unittest.TestCase):
         reply = self.check_call(caller, "compositor/" + WALL, "output.scale", {"output": "NOPE-1", "scale": 2},
                                 "command-output-scale", "command-output-result")
         self.assertEqual(reply.status, 404, reply)
+        reply = self.check_call(caller, "compositor/" + WALL, "reload", {}, "command-reload", "command-reload-result")
+        self.assertEqual(reply.status, 200, reply)
+        self.assertTrue(reply.result["checked"], "by a second sway")
 
     def screenshot(self, caller, output):
         caller.start("compositor/" + WALL, "screenshot", {"output": output, "max_width": 200, "max_height": 200})

@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include <chrono>
+#include <fstream>
 #include <string>
 
 #include "agent/driver.h"
@@ -67,7 +68,7 @@ class Kwin : public ::testing::Test {
 TEST_F(Kwin, IsDescribed) {
   EXPECT_EQ(manifest().name, "kwin_wayland");
   EXPECT_EQ(manifest().version, "5.27.5");
-  EXPECT_EQ(manifest().version_source, "executable");
+  EXPECT_EQ(manifest().version_source, "dbus") << "in KWin's own words";
   EXPECT_EQ(manifest().display, "wayland-0");
   EXPECT_EQ(manifest().pid, static_cast<std::uint64_t>(kwin_.pid()));
   EXPECT_THAT(manifest().protocols, Contains(Field(&msg::Protocol::name, "kde_output_management_v2")));
@@ -179,6 +180,60 @@ TEST_F(Kwin, TakesOnlyTheModesItHas) {
       loop_.run("output.mode", Value::map({{"output", "Virtual-0"}, {"width_px", 800}, {"height_px", 600}}));
   EXPECT_EQ(refused.status, Status::kNotFound) << as_text(refused);
   EXPECT_THAT(refused.error, HasSubstr("1280x720"));
+}
+
+TEST_F(Kwin, ReadsItsConfigurationAgain) {
+  const auto option = [&] {
+    return output_of("busctl --address=unix:path=" + dir_.path() +
+                     "/bus call org.kde.KWin /KWin org.kde.KWin supportInformation 2>&1");
+  };
+  ASSERT_THAT(option(), HasSubstr("clickRaise: true"));
+  std::ofstream(dir_.path() + "/kwinrc") << "[Windows]\nClickRaise=false\n";
+  const auto done = loop_.run("reload", Value());
+  ASSERT_EQ(done.status, Status::kDone) << as_text(done);
+  EXPECT_EQ(field(done.result, "checked"), Value(false)) << "KWin can't check one";
+  // It waits for a moment of rest before it does what it said, and makes no event of it.
+  const Instant end = monotonic_now() + seconds(10);
+  bool has_read = false;
+  while (!has_read && monotonic_now() < end) has_read = option().find("clickRaise: false") != std::string::npos;
+  EXPECT_TRUE(has_read);
+}
+
+TEST_F(Kwin, TakesNoParametersForAReload) {
+  const auto refused = loop_.run("reload", Value::map({{"file", "/etc/passwd"}}));
+  EXPECT_EQ(refused.status, Status::kMalformed) << as_text(refused);
+}
+
+TEST_F(Kwin, EndsAReloadByItsDeadlineWhenItOrItsBusIsStopped) {
+  for (const CompositorProcess* stopped : {&kwin_, &bus_}) {
+    stopped->signal(SIGSTOP);
+    const Instant begin = monotonic_now();
+    const auto late = loop_.run("reload", Value(), milliseconds(200));
+    EXPECT_EQ(late.status, Status::kDeadline) << as_text(late);
+    EXPECT_LT(monotonic_now() - begin, seconds(1));
+    stopped->signal(SIGCONT);
+  }
+  EXPECT_EQ(loop_.run("reload", Value()).status, Status::kDone) << "and goes on";
+}
+
+TEST_F(Kwin, LosesReloadWithItsBusAndKeepsItsOutputs) {
+  const auto support = [&](const std::string& name) {
+    for (const auto& command : manifest().commands) {
+      if (command.name == name) return command;
+    }
+    return msg::CommandSupport{};
+  };
+  bus_.signal(SIGKILL);
+  bus_.reap();
+  ASSERT_TRUE(loop_.run_until([&] { return !support("reload").supported; }));
+  EXPECT_THAT(support("reload").reason, HasSubstr("kwin_wayland can't be reached over D-Bus: "));
+  EXPECT_TRUE(support("output.scale").supported);
+  bus_.start();
+  ASSERT_TRUE(bus_.wait_until_listening("bus"));
+  // Qt connects to its session bus once.
+  EXPECT_TRUE(loop_.run_until([&] {
+    return support("reload").reason.find("has not taken the name org.kde.KWin") != std::string::npos;
+  })) << support("reload").reason;
 }
 
 TEST_F(Kwin, EndsACommandByItsDeadlineWhenItIsStopped) {

@@ -212,24 +212,29 @@ class EveryXCompositor : public OnXvfb, public ::testing::WithParamInterface<Kin
 
 INSTANTIATE_TEST_SUITE_P(
     X11, EveryXCompositor,
-    ::testing::Values(Kind{"xcompmgr", {"/usr/bin/xcompmgr"}, "", "", "compositing_manager", std::nullopt},
-                      Kind{"picom",
-                           {"/usr/bin/picom", "--backend", "xrender", "--config", "/dev/null"},
-                           "9.1",
-                           "property",
-                           "compositing_manager",
-                           std::nullopt},
-                      Kind{"compiz",
-                           {"/usr/bin/compiz", "--replace", "move", "resize", "place", "decoration"},
-                           "0.8.18",
-                           "executable",
-                           "compositing_manager",
-                           0},
-                      Kind{"openbox", {"/usr/bin/openbox"}, "3.6.1", "executable", "window_manager", 0}),
+    ::testing::Values(
+        Kind{"xcompmgr", {"/usr/bin/xcompmgr"}, "", "", "compositing_manager", std::nullopt},
+        Kind{"picom",
+             {"/usr/bin/picom", "--backend", "xrender", "--config", "/dev/null"},
+             "9.1",
+             "property",
+             "compositing_manager",
+             std::nullopt},
+        Kind{"compiz",
+             {"/usr/bin/compiz", "--replace", "move", "resize", "place", "decoration"},
+             "0.8.18",
+             "executable",
+             "compositing_manager",
+             0},
+        Kind{"kwin_x11", {"/usr/bin/kwin_x11", "--replace"}, "5.27.5", "executable", "compositing_manager", 15},
+        Kind{"openbox", {"/usr/bin/openbox"}, "3.6.1", "executable", "window_manager", 0}),
     [](const auto& kind) { return kind.param.name; });
 
 TEST_P(EveryXCompositor, IsDescribed) {
-  ASSERT_TRUE(loop_.run_until([&] { return manifest()->version == GetParam().version; })) << as_text(*manifest());
+  // KWin manages windows before it composites.
+  ASSERT_TRUE(loop_.run_until([&] {
+    return manifest()->version == GetParam().version && find_part(*manifest(), GetParam().role) != nullptr;
+  })) << as_text(*manifest());
   EXPECT_EQ(manifest()->version_source, GetParam().version_source);
   EXPECT_EQ(manifest()->pid, static_cast<std::uint64_t>(compositor_.pid()));
   EXPECT_EQ(manifest()->executable, "/usr/bin/" + GetParam().name);
@@ -355,7 +360,8 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(Kind{"xcompmgr", {"/usr/bin/xcompmgr"}, "", "", "", {}},
                       Kind{
                           "picom", {"/usr/bin/picom", "--backend", "xrender", "--config", "/dev/null"}, "", "", "", {}},
-                      Kind{"compiz", {"/usr/bin/compiz", "--replace", "place"}, "", "", "", {}}),
+                      Kind{"compiz", {"/usr/bin/compiz", "--replace", "place"}, "", "", "", {}},
+                      Kind{"kwin_x11", {"/usr/bin/kwin_x11", "--replace"}, "", "", "", {}}),
     [](const auto& kind) { return kind.param.name; });
 
 TEST_P(PaintProbeOnXvfb, IsAnsweredByPaintingAlone) {

@@ -108,18 +108,18 @@ CompositorProcess CompositorProcess::cage(const RuntimeDir& dir) {
 CompositorProcess CompositorProcess::kwin(const RuntimeDir& dir, int outputs) {
   const std::string copy = dir.path() + "/kwin_wayland";
   std::filesystem::copy_file("/usr/bin/kwin_wayland", copy);
-  return {dir,
-          {copy, "--virtual", "--width", "1280", "--height", "720", "--output-count", std::to_string(outputs),
-           "--no-lockscreen", "--no-global-shortcuts"},
-          {"KWIN_COMPOSE=Q", "DBUS_SESSION_BUS_ADDRESS=unix:path=" + dir.path() + "/bus"},
-          User::kOurs};
+  return {
+      dir,
+      {copy, "--virtual", "--width", "1280", "--height", "720", "--output-count", std::to_string(outputs),
+       "--no-lockscreen", "--no-global-shortcuts"},
+      {"KWIN_COMPOSE=Q", "DBUS_SESSION_BUS_ADDRESS=unix:path=" + dir.path() + "/bus", "XDG_CONFIG_HOME=" + dir.path()},
+      User::kOurs};
 }
 
-CompositorProcess CompositorProcess::mutter(const RuntimeDir& dir) {
-  return {dir,
-          {"/usr/bin/mutter", "--headless", "--wayland", "--no-x11", "--virtual-monitor", "1280x720@60"},
-          {"DBUS_SESSION_BUS_ADDRESS=unix:path=" + dir.path() + "/bus"},
-          User::kOurs};
+CompositorProcess CompositorProcess::mutter(const RuntimeDir& dir, const std::vector<std::string>& monitors) {
+  std::vector<std::string> arguments{"/usr/bin/mutter", "--headless", "--wayland", "--no-x11"};
+  for (const std::string& monitor : monitors) arguments.insert(arguments.end(), {"--virtual-monitor", monitor});
+  return {dir, arguments, {"DBUS_SESSION_BUS_ADDRESS=unix:path=" + dir.path() + "/bus"}, User::kOurs};
 }
 
 CompositorProcess CompositorProcess::session_bus(const RuntimeDir& dir) {

@@ -17,8 +17,9 @@ compositord_test(agent_output
   LIBRARIES compositord::agent_output)
 compositord_test(drivers
   SOURCES ../integration/drivers_test.cpp ../integration/wlr_driver_test.cpp
-          ../integration/kde_driver_test.cpp support/driver_loop.cpp support/compositor_process.cpp
-  LIBRARIES compositord::agent_sway compositord::clock
+          ../integration/kde_driver_test.cpp ../integration/mutter_driver_test.cpp ../integration/sway_reload_test.cpp support/driver_loop.cpp
+          support/compositor_process.cpp support/bus_client.cpp
+  LIBRARIES compositord::agent_sway compositord::clock compositord_dep::sdbus
   LABELS integration
   TIMEOUT 120)
 compositord_test(launcher

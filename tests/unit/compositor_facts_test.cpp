@@ -32,7 +32,6 @@ TEST(CompositorFacts, GiveAReasonForEveryCommand) {
   for (const char* name : {"weston", "cage", "phoc", "mutter", "kwin_wayland", "mine"}) {
     const auto commands = unsupported_commands(name);
     ASSERT_EQ(commands.size(), 8U);
-    EXPECT_EQ(commands.back().name, "screenshot");
     for (const auto& command : commands) {
       EXPECT_FALSE(command.supported);
       EXPECT_THAT(command.reason, HasSubstr(name));

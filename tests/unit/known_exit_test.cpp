@@ -12,6 +12,7 @@ TEST(KnownExit, KnowsThoseThatDoNotEndWithCodeZero) {
   EXPECT_TRUE(is_known_exit("cage", {std::nullopt, SIGABRT}));
   EXPECT_TRUE(is_known_exit("phoc", {std::nullopt, SIGTERM}));
   EXPECT_TRUE(is_known_exit("kwin_wayland", {15, std::nullopt}));
+  EXPECT_TRUE(is_known_exit("kwin_x11", {15, std::nullopt}));
 }
 
 TEST(KnownExit, TakesNoOtherEndForOne) {

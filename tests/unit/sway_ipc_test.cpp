@@ -255,7 +255,7 @@ class IpcSubscriptionTest : public IpcConnectionTest {
 };
 
 TEST_F(IpcSubscriptionTest, AsksForOutputsFirst) {
-  EXPECT_EQ(heard(), serialize_ipc(IpcType::kSubscribe, R"(["output","input"])"));
+  EXPECT_EQ(heard(), serialize_ipc(IpcType::kSubscribe, R"(["output","input","workspace"])"));
   EXPECT_FALSE(subscription_->tells_outputs());
   answer(R"({"success": true})");
   EXPECT_TRUE(subscription_->tells_outputs());
@@ -265,7 +265,7 @@ TEST_F(IpcSubscriptionTest, AsksForOutputsFirst) {
 TEST_F(IpcSubscriptionTest, AsksAgainWithoutOutputsWhereTheyAreUnknown) {
   heard();
   answer(R"({"success": false})");
-  EXPECT_EQ(heard(), serialize_ipc(IpcType::kSubscribe, R"(["input"])"));
+  EXPECT_EQ(heard(), serialize_ipc(IpcType::kSubscribe, R"(["input","workspace"])"));
   answer(R"({"success": true})");
   EXPECT_FALSE(subscription_->tells_outputs());
 }

@@ -17,6 +17,7 @@ compositord_pkg(sqlite "sqlite3>=3.40" libsqlite3-dev)
 compositord_pkg(sodium "libsodium>=1.0.18" libsodium-dev)
 compositord_pkg(wayland_client "wayland-client>=1.21" libwayland-dev)
 compositord_pkg(wayland_server "wayland-server>=1.21" libwayland-dev)  # tests only
+compositord_pkg(sdbus "sdbus-c++>=1.2" libsdbus-c++-dev)
 compositord_pkg(xcb "xcb>=1.15" libxcb1-dev)
 compositord_pkg(xcb_randr "xcb-randr>=1.15" libxcb-randr0-dev)
 compositord_pkg(xcb_res "xcb-res>=1.15" libxcb-res0-dev)

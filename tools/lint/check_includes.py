@@ -46,6 +46,7 @@ LIBRARIES = {
     "yaml": re.compile(r"^yaml-cpp/"),
     "spdlog": re.compile(r"^spdlog/"),
     "xcb": re.compile(r"^(xcb/[a-z_]+|X11/Xauth)\.h$"),
+    "sdbus": re.compile(r"^sdbus-c\+\+/"),
     "wayland": re.compile(r"^wayland-(client|client-core|client-protocol|util|version|cursor|server)(-core)?\.h$"),
     "cli": re.compile(r"^CLI/"),
     "test": re.compile(r"^(gtest|gmock)/"),
@@ -81,7 +82,7 @@ DRIVER, DRIVER_EVENT = "agent/driver.h", "agent/driver_event.h"
 OUTPUT = "agent/output/"  # the output commands, as every driver understands them
 CAPTURE = "agent/capture/"  # screenshots, whoever reads the pixels
 DRIVER_FOLDERS = [DRIVER, DRIVER_EVENT, OUTPUT, CAPTURE, "agent/process/", "agent/kde/", "agent/wlr/", "agent/wayland/",
-                  "agent/ipc/", "agent/hyprland/", "agent/niri/", "agent/sway/"]
+                  "agent/dbus/", "agent/mutter/", "agent/ipc/", "agent/hyprland/", "agent/niri/", "agent/sway/"]
 
 RULES = [
     pure(BASE, [BASE]),
@@ -108,7 +109,13 @@ RULES = [
     Rule(CAPTURE, [BASE, MSG, DRIVER, DRIVER_EVENT, OUTPUT, "agent/process/", CAPTURE],
          {"fmt", "expected", "sodium", "png"}),
     Rule("agent/kde/", [BASE, MSG, OUTPUT, "agent/kde/"], {"fmt", "expected", "wayland"}),
+    Rule("agent/kde/kwin_bus.", [BASE, MSG, DRIVER, DRIVER_EVENT, OUTPUT, "agent/process/", "agent/dbus/",
+                                 "agent/kde/kwin_bus.h", "agent/wayland/companion.h"], {"fmt", "expected", "sdbus"}),
     Rule("agent/wlr/", [BASE, MSG, OUTPUT, "agent/wlr/"], {"fmt", "expected", "wayland"}),
+    Rule("agent/dbus/", [BASE, MSG, DRIVER, DRIVER_EVENT, "agent/process/", "agent/dbus/",
+                         "agent/wayland/connected_display.h"], {"fmt", "expected", "sdbus"}),
+    Rule("agent/mutter/", [BASE, MSG, DRIVER, DRIVER_EVENT, OUTPUT, "agent/process/", "agent/dbus/", "agent/mutter/",
+                           "agent/wayland/companion.h"], {"fmt", "expected", "sdbus"}),
     Rule("agent/process/", [BASE, MSG, DRIVER, DRIVER_EVENT, "agent/process/"], {"fmt", "expected"}),
     Rule("agent/kernel/", [BASE, MSG, DRIVER, DRIVER_EVENT, "agent/process/", "agent/kernel/"], {"fmt", "expected"}),
     Rule("agent/ipc/", [BASE, MSG, DRIVER, DRIVER_EVENT, OUTPUT, "agent/process/", "agent/wayland/", "agent/ipc/"],
@@ -129,7 +136,7 @@ RULES = [
          {"fmt", "expected", "cli"}),
     # Tests may look at everything. They decode with our codecs, so that a test can't agree with itself.
     Rule("tests/", ["common/", "broker/", "agent/", "tools/", "tests/"],
-         {"fmt", "expected", "test", "zmq", "sqlite", "sodium", "png", "wayland", "xcb"}, clock=True),
+         {"fmt", "expected", "test", "zmq", "sqlite", "sodium", "png", "wayland", "xcb", "sdbus"}, clock=True),
     # Strangers: what they have of ours proves nothing.
     Rule("tests/integration/foreign/", [], {"czmq", "zmq"}, clock=True),
 ]
