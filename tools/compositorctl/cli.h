@@ -37,11 +37,11 @@ struct ScreenshotOptions {
 struct Options {
   Command command = Command::kLs;
   // For all commands
+  bool json = false;
+  Severity log_level = Severity::kWarning;
   std::string broker = "tcp://127.0.0.1:7755";
   std::string feed;  // empty: ask the bus
   Duration timeout = std::chrono::seconds(5);
-  bool json = false;
-  Severity log_level = Severity::kWarning;
   // ls, run
   std::vector<std::string> labels;  // KEY=VALUE, all must fit
   // show, manifest, run, screenshot
@@ -50,11 +50,11 @@ struct Options {
   std::string method;
   std::vector<std::string> arguments;
   bool force = false;
-  std::optional<std::string> idem;
   bool queue = false;
-  std::optional<Duration> ttl;
   bool idempotent = false;
   std::optional<Duration> confirm_within;
+  std::optional<std::string> idem;
+  std::optional<Duration> ttl;
   std::vector<std::string> facts;  // FACT=VALUE, all must fit
   std::int64_t batch = 0;          // 0: all at once
   std::optional<std::int64_t> max_fail;
