@@ -179,7 +179,7 @@ msg::Manifest KernelDriver::with_monitors(msg::Manifest manifest) const {
     if (output.make.empty()) output.make = connector.edid.make;
     if (output.model.empty()) output.model = connector.edid.model;
     if (output.serial.empty()) output.serial = connector.edid.serial;
-    output.edid_hash = connector.edid_hash;
+    if (!connector.edid_hash.empty()) output.edid_hash = connector.edid_hash;
   }
   return manifest;
 }

@@ -60,7 +60,8 @@ struct Output {
   Transform transform = Transform::k0;
   std::uint32_t width_mm = 0;
   std::uint32_t height_mm = 0;
-  std::string edid_hash;  // of the monitor's whole EDID, where the kernel gives it; two of one model differ in it
+  std::optional<std::string>
+      edid_hash;  // of the monitor's whole EDID, where the kernel gives it; two of one model differ in it
   friend bool operator==(const Output&, const Output&) = default;
 
   template <class Self, class V>
@@ -78,7 +79,7 @@ struct Output {
     v.optional("transform", m.transform);
     v.optional("width_mm", m.width_mm);
     v.optional("height_mm", m.height_mm);
-    v.optional("edid_hash", m.edid_hash);
+    v("edid_hash", m.edid_hash);
   }
 };
 

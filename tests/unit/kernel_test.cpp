@@ -282,7 +282,7 @@ TEST_F(KernelFacts, NameTheMonitorWhereTheCompositorDoesNot) {
   describe("DP-1");
   ASSERT_TRUE(run_until([&] {
     const auto* described = last<Described>();
-    return described != nullptr && !described->manifest.outputs.front().edid_hash.empty();
+    return described != nullptr && described->manifest.outputs.front().edid_hash.has_value();
   }));
   const msg::Output& output = last<Described>()->manifest.outputs.front();
   EXPECT_EQ(output.make, "ACM");
@@ -293,7 +293,7 @@ TEST_F(KernelFacts, NameTheMonitorWhereTheCompositorDoesNot) {
   manifest.outputs.emplace_back().name = "DP-1";
   manifest.outputs.front().make = "ACME Inc.";
   next_.events.emplace_back(Described{manifest});
-  const std::string first = output.edid_hash;
+  const auto first = output.edid_hash;
   test::EdidFields other;
   other.serial = 43;
   drm_.put("card0-DP-1", "connected", "enabled", test::edid_bytes(other));
