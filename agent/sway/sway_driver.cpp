@@ -30,6 +30,9 @@ void enrich(msg::Output& output, const KnownOutput& known) {
   if (o.current_mode) output.current_mode = o.current_mode;
 }
 
+// sway's IPC carries these out, and Wayland the others.
+bool is_of_outputs(std::string_view method) { return method.starts_with("output."); }
+
 template <class List, class NameOf>
 auto find_named(List& list, const std::string& name, NameOf name_of) {
   return std::find_if(list.begin(), list.end(), [&](const auto& item) { return name_of(item) == name; });
@@ -254,6 +257,7 @@ msg::Manifest SwayDriver::manifest() const {
   msg::Manifest m = *wayland_manifest_;
   if (!version_) {
     for (msg::CommandSupport& command : m.commands) {
+      if (!is_of_outputs(command.name)) continue;
       command.reason = ipc_trouble_.empty() ? "sway does not answer on its IPC socket" : "no sway IPC: " + ipc_trouble_;
     }
     return m;
@@ -263,7 +267,9 @@ msg::Manifest SwayDriver::manifest() const {
   m.version_source = "ipc";
   m.driver = "sway";
   if (inputs_) m.inputs = *inputs_;
-  for (msg::CommandSupport& command : m.commands) command = msg::CommandSupport{command.name, true, {}};
+  for (msg::CommandSupport& command : m.commands) {
+    if (is_of_outputs(command.name)) command = msg::CommandSupport{command.name, true, {}};
+  }
   if (!outputs_) return m;
   for (const KnownOutput& known : *outputs_) {
     const auto output = find_named(m.outputs, known.output.name, [](const auto& o) { return o.name; });
@@ -297,6 +303,7 @@ void SwayDriver::look_at_process(DriverOutputs& out) { wayland_->look_at_process
 
 void SwayDriver::execute(std::uint64_t command_id, const std::string& method, const msg::Value& params, Instant now,
                          Instant deadline, DriverOutputs& out) {
+  if (!is_of_outputs(method)) return wayland_->execute(command_id, method, params, now, deadline, out);
   if (requests_ || broken_) {
     runner_.execute(command_id, method, params, now, deadline, out);
     return ask_next(now);

@@ -102,6 +102,7 @@ WaylandDriver::WaylandDriver(ConnectedDisplay& display, Peer peer, std::unique_p
                              Options options, Instant now)
     : options_(options),
       display_name_(std::move(display.name)),
+      socket_path_(std::move(display.socket_path)),
       peer_(std::move(peer)),
       connection_(std::move(connection)),
       greeting_late_at_(now + kGreetingLate) {}
@@ -133,6 +134,7 @@ void WaylandDriver::poll_fds(std::vector<pollfd>& fds) const {
   if (state_ != State::kEnding) {
     const int events = flush_blocked_ ? POLLIN | POLLOUT : POLLIN;
     fds.push_back(pollfd{wl_display_get_fd(connection_->display.get()), static_cast<short>(events), 0});
+    identify_.poll_fds(fds);
   }
   if (process_) process_->poll_fds(fds);
   // While it ends, nobody reads the version any more: a readable answer would only turn the loop.
@@ -145,7 +147,7 @@ Instant WaylandDriver::next_deadline() const noexcept {
   if (process_) next = std::min(next, process_->next_deadline());
   if (version_query_ && state_ != State::kEnding) next = std::min(next, version_query_->next_deadline());
   if (state_ == State::kGreeting) next = std::min(next, greeting_late_at_);
-  if (state_ == State::kUp) next = std::min(next, describe_not_before_);
+  if (state_ == State::kUp) next = std::min({next, describe_not_before_, identify_.next_deadline()});
   return next;
 }
 
@@ -160,6 +162,7 @@ void WaylandDriver::service(Instant now, DriverOutputs& out) {
   check_version(now, out);
   settle(now);
   serve_commands(now, out);
+  identify_.service(now, out);
   describe_if_due(now, out);
   if (!flush()) on_broken(now);
   if (state_ == State::kGreeting && now >= greeting_late_at_) {
@@ -213,6 +216,7 @@ void WaylandDriver::check_end(Instant now, DriverOutputs& out) {
 void WaylandDriver::say_gone(const ProcessEnd& end, std::string text, DriverOutputs& out) {
   state_ = State::kGone;
   connection_->control.on_gone(out);
+  identify_.on_gone(out);
   out.events.emplace_back(driver_event::Gone{end, std::move(text)});
 }
 
@@ -316,6 +320,7 @@ std::vector<msg::CommandSupport> WaylandDriver::commands() const {
   const std::string compositor = name();
   auto list = unsupported_commands(compositor);
   connection_->control.support(list, compositor);
+  list.push_back(IdentifyOverlay::support(connection_->mirror.protocols(), compositor));
   return list;
 }
 
@@ -359,6 +364,9 @@ void WaylandDriver::execute(std::uint64_t command_id, const std::string& method,
   finished.error = fmt::format("there is no command \"{}\"", escape_for_log(method, 64));
   for (const msg::CommandSupport& command : commands()) {
     if (command.name != method) continue;
+    if (command.supported && method == kIdentifyName) {
+      return identify_.execute(command_id, params, {name(), socket_path_, peer_}, now, deadline, out);
+    }
     if (command.supported) {
       connection_->control.execute(command_id, method, params, now, deadline, out);
       serve_commands(now, out);

@@ -18,6 +18,7 @@
 #include "agent/process/process_watch.h"
 #include "agent/process/version_query.h"
 #include "agent/wayland/connected_display.h"
+#include "agent/wayland/identify_overlay.h"
 #include "agent/wayland/registry_mirror.h"
 
 struct wl_callback;
@@ -87,10 +88,12 @@ class WaylandDriver : public Driver {
 
   Options options_;
   std::string display_name_;
+  std::string socket_path_;
   Peer peer_;
   std::unique_ptr<Connection> connection_;
   std::optional<ProcessWatch> process_;
   std::optional<VersionQuery> version_query_;
+  IdentifyOverlay identify_;
   std::string version_;
   std::string version_source_;
 

@@ -62,6 +62,7 @@ Instant X11Driver::next_deadline() const noexcept {
   if (window_manager_) next = std::min(next, window_manager_->next_deadline());
   if (probe_) next = std::min(next, probe_->next_deadline());
   if (runner_) next = std::min(next, runner_->next_deadline());
+  if (identify_) next = std::min(next, identify_->next_deadline());
   return std::min({next, roles_wait_until_, describe_not_before_});
 }
 
@@ -78,6 +79,7 @@ void X11Driver::service(Instant now, DriverOutputs& out) {
   check_versions(now);
   check_probe(now, out);
   if (runner_) runner_->service(now, out);
+  if (identify_) identify_->service(now, out);
   read_what_changed();
   describe_if_due(now, out);
   if (auto flushed = connection_.flush(); !flushed) on_broken(flushed.error().text, now);
@@ -154,6 +156,7 @@ void X11Driver::begin_reading() {
   }
   listen();
   probe_.emplace(connection_, atoms_);
+  identify_.emplace(connection_, extensions_.xfixes);
   if (extensions_.randr) runner_.emplace(connection_, atoms_.edid);
   want_roles_ = true;
   want_outputs_ = extensions_.randr;
@@ -192,6 +195,7 @@ void X11Driver::on_event(const xcb_generic_event_t& event) {
     want_outputs_ = true;
   }
   if (probe_) probe_->on_event(event);
+  if (identify_) identify_->on_event(event);
 }
 
 void X11Driver::read_what_changed() {
@@ -289,6 +293,7 @@ void X11Driver::check_server_end(Instant now, DriverOutputs& out) {
 void X11Driver::say_gone(const ProcessEnd& end, std::string text, DriverOutputs& out) {
   state_ = State::kGone;
   if (runner_) runner_->on_gone(out);
+  if (identify_) identify_->on_gone(out);
   out.events.emplace_back(driver_event::Gone{end, std::move(text)});
 }
 
@@ -366,6 +371,14 @@ void X11Driver::describe_outputs(DriverOutputs& out) {
   out.events.emplace_back(driver_event::OutputsChanged{output_states_});
 }
 
+std::vector<msg::CommandSupport> X11Driver::commands() const {
+  std::vector<msg::CommandSupport> list = randr_commands(extensions_.randr);
+  // Without RandR there is nothing that tells where its screens are.
+  const char* reason = extensions_.randr ? "" : "this X server has no RandR extension";
+  list.push_back({std::string(kIdentifyName), extensions_.randr, reason});
+  return list;
+}
+
 msg::Manifest X11Driver::manifest() const {
   const xcb_setup_t* setup = connection_.setup();
   const std::string vendor(xcb_setup_vendor(setup), static_cast<std::size_t>(xcb_setup_vendor_length(setup)));
@@ -391,7 +404,7 @@ msg::Manifest X11Driver::manifest() const {
   for (const ScreenOutput& output : screen().outputs) {
     if (output.is_connected || output.output.current_mode) m.outputs.push_back(output.output);
   }
-  m.commands = randr_commands(extensions_.randr);
+  m.commands = commands();
   m.parts.emplace().push_back(std::move(server));
   if (compositing_manager_) m.parts->push_back(compositing_manager_->part("compositing_manager"));
   if (window_manager_) m.parts->push_back(window_manager_->part("window_manager"));
@@ -400,8 +413,13 @@ msg::Manifest X11Driver::manifest() const {
 
 void X11Driver::execute(std::uint64_t command_id, const std::string& method, const msg::Value& params, Instant now,
                         Instant deadline, DriverOutputs& out) {
-  const auto known = randr_commands(extensions_.randr);
+  const auto known = commands();
   const auto command = std::find_if(known.begin(), known.end(), [&](const auto& c) { return c.name == method; });
+  if (method == kIdentifyName && identify_ && extensions_.randr) {
+    identify_->execute(command_id, params, screen(), now, deadline, out);
+    if (auto flushed = connection_.flush(); !flushed) on_broken(flushed.error().text, now);
+    return;
+  }
   if (runner_ && (command == known.end() || command->supported)) {
     runner_->execute(command_id, method, params, now, deadline, out);
     runner_->service(now, out);

@@ -16,6 +16,7 @@
 
 #include "agent/driver.h"
 #include "agent/wayland/connected_display.h"
+#include "agent/x11/identify_windows.h"
 #include "agent/x11/progress_probe.h"
 #include "agent/x11/randr_command_runner.h"
 #include "agent/x11/screen_outputs.h"
@@ -83,6 +84,7 @@ class X11Driver : public Driver {
   const XClient& named() const;         // whom the manifest is about
   const ScreenOutputs& screen() const;  // nothing before it was read
   ProgressProbe::Target probe_target() const;
+  std::vector<msg::CommandSupport> commands() const;
   msg::Manifest manifest() const;
 
   std::string display_;
@@ -108,6 +110,7 @@ class X11Driver : public Driver {
   bool reading_outputs_ = false;
 
   std::optional<RandrCommandRunner> runner_;
+  std::optional<IdentifyWindows> identify_;
   std::optional<ProgressProbe> probe_;
   bool changed_ = false;
   Instant describe_not_before_ = kNever;

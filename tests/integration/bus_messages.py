@@ -202,6 +202,10 @@ class RealMessages(unittest.TestCase):
             reply = self.check_call(caller, "compositor/" + WALL, "output.confirm", {},
                                     "command-output-confirm", "command-output-confirm-result")
             self.assertEqual(reply.status, status, reply)
+        reply = self.check_call(caller, "compositor/" + WALL, "identify", {"seconds": 1, "text": "here"},
+                                "command-identify", "command-identify-result")
+        self.assertEqual((reply.status, reply.result), (200, {"outputs": [output], "seconds": 1}), reply)
+        self.assertEqual(caller.call("compositor/" + WALL, "identify", {"id": "another/one"}).status, 400)
         reply = self.check_call(caller, "compositor/" + WALL, "launch", {"argv": ["/usr/bin/true"], "env": {"A": "b"}},
                                 "command-launch", "command-launch-result")
         self.assertEqual((reply.status, reply.result["code"]), (200, 0), reply)
@@ -260,6 +264,7 @@ class Refusals(unittest.TestCase):
     MAY_BE_MISSING = {"reply-header": {"error", "age_ms", "result"},
                       "command-output-result": {"before", "after", "confirm_within_ms"},
                       "command-output-configure-result": {"before", "after", "confirm_within_ms"},
+                      "command-identify": {"seconds", "text"},
                       "command-launch": {"env"}, "command-launch-result": {"code", "signal"},
                       "command-output-mode": {"refresh_mhz", "confirm_within_ms"},
                       **{"command-output-" + name: {"confirm_within_ms"} for name in
