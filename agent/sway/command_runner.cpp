@@ -37,8 +37,9 @@ void CommandRunner::execute(std::uint64_t command_id, const std::string& method,
 std::optional<CommandRunner::Ask> CommandRunner::next_ask(Instant now) {
   if (asked_ || queue_.empty()) return std::nullopt;
   if (step_ == Step::kIdle) step_ = Step::kReadBefore;
-  if (step_ == Step::kReadBack && now < ask_at_) return std::nullopt;
+  if ((step_ == Step::kReadBack || step_ == Step::kFindNew) && now < ask_at_) return std::nullopt;
   asked_ = true;
+  if (step_ == Step::kCreate) return Ask{IpcType::kRunCommand, "create_output"};
   if (step_ == Step::kChange) return Ask{IpcType::kRunCommand, to_ipc_line(queue_.front().request)};
   if (step_ == Step::kTakeBack) return Ask{IpcType::kRunCommand, to_ipc_line(opposite_of(queue_.front().request))};
   return Ask{IpcType::kGetOutputs, {}};
@@ -49,6 +50,8 @@ void CommandRunner::on_reply(const std::string& payload, Instant now, DriverOutp
   switch (step_) {
     case Step::kIdle: return;  // it was owed to a command that has ended
     case Step::kReadBefore: return on_before(payload, now, out);
+    case Step::kCreate: return on_created(payload, now, out);
+    case Step::kFindNew: return on_find_new(payload, now, out);
     case Step::kChange: return on_changed(payload, now, out);
     case Step::kReadBack: return on_read_back(payload, now, out);
     case Step::kTakeBack: return finish(Status::kFailed, kNotDone, out);
@@ -58,9 +61,44 @@ void CommandRunner::on_reply(const std::string& payload, Instant now, DriverOutp
 void CommandRunner::on_before(const std::string& payload, Instant, DriverOutputs& out) {
   const auto outputs = parse_outputs(payload);
   if (!outputs) return finish(Status::kFailed, outputs.error().text, out);
+  if (queue_.front().request.adds) {
+    names_before_.clear();
+    for (const KnownOutput& output : *outputs) names_before_.push_back(output.output.name);
+    step_ = Step::kCreate;
+    return;
+  }
   auto before = find_outputs(queue_.front().request, *outputs, "sway");
   if (!before) return finish(before.error().status, before.error().text, out);
   queue_.front().before = std::move(*before);
+  step_ = Step::kChange;
+}
+
+void CommandRunner::on_created(const std::string& payload, Instant now, DriverOutputs& out) {
+  const auto errors = parse_command_errors(payload);
+  if (!errors) return finish(Status::kFailed, errors.error().text, out);
+  if (!errors->empty()) return finish(Status::kFailed, "sway refused: " + *errors, out);
+  step_ = Step::kFindNew;
+  ask_at_ = now;
+  give_up_at_ = now + kReadBackTime;
+}
+
+void CommandRunner::on_find_new(const std::string& payload, Instant now, DriverOutputs& out) {
+  const auto outputs = parse_outputs(payload);
+  if (!outputs) return finish(Status::kFailed, outputs.error().text, out);
+  const auto is_new = [&](const KnownOutput& output) {
+    return output.active &&
+           std::find(names_before_.begin(), names_before_.end(), output.output.name) == names_before_.end();
+  };
+  const auto added = std::find_if(outputs->begin(), outputs->end(), is_new);
+  if (added == outputs->end()) {
+    if (now >= give_up_at_) return finish(Status::kFailed, "sway said success and no output was added", out);
+    ask_at_ = now + kReadBackInterval;
+    return;
+  }
+  OutputCommandQueue::Entry& job = queue_.front();
+  job.request.set_added(added->output.name);
+  job.after = {*added};
+  if (job.request.wishes.empty()) return finish(Status::kDone, {}, out);
   step_ = Step::kChange;
 }
 
@@ -95,10 +133,9 @@ void CommandRunner::fail_read_back(DriverOutputs& out) {
 
 void CommandRunner::tick(Instant now, DriverOutputs& out) {
   if (step_ != Step::kIdle && queue_.front_is_late(now)) {
-    const bool sent = step_ == Step::kReadBack || step_ == Step::kTakeBack || (step_ == Step::kChange && asked_);
     finish(Status::kDeadline,
-           sent ? "sway did not show the change in time; its outcome is unknown"
-                : "sway did not answer in time; nothing was changed",
+           is_sent() ? "sway did not show the change in time; its outcome is unknown"
+                     : "sway did not answer in time; nothing was changed",
            out);
   }
   queue_.end_waiting(step_ != Step::kIdle, now, out);
@@ -106,11 +143,16 @@ void CommandRunner::tick(Instant now, DriverOutputs& out) {
 
 Instant CommandRunner::next_ask_at() const noexcept {
   if (asked_ || queue_.empty()) return kNever;
-  return step_ == Step::kReadBack ? ask_at_ : Instant{};
+  return step_ == Step::kReadBack || step_ == Step::kFindNew ? ask_at_ : Instant{};
+}
+
+bool CommandRunner::is_sent() const noexcept {
+  const bool is_sending = step_ == Step::kCreate || step_ == Step::kChange;
+  return is_sending ? asked_ || !queue_.front().request.added.empty() : step_ > Step::kReadBefore;
 }
 
 void CommandRunner::on_connection_lost(DriverOutputs& out) {
-  const bool sent = step_ == Step::kReadBack || step_ == Step::kTakeBack || (step_ == Step::kChange && asked_);
+  const bool sent = step_ != Step::kIdle && is_sent();
   asked_ = false;
   if (step_ == Step::kIdle) return;
   if (sent) return finish(Status::kFailed, "sway's IPC connection broke; the outcome is unknown", out);
@@ -123,6 +165,8 @@ void CommandRunner::on_gone(DriverOutputs& out) {
 }
 
 void CommandRunner::finish(Status status, std::string error, DriverOutputs& out) {
+  const std::string& added = queue_.front().request.added;
+  if (!error.empty() && !added.empty()) error = fmt::format("{} was added, but: {}", added, error);
   queue_.finish(status, std::move(error), out);
   step_ = Step::kIdle;
   refusal_.clear();

@@ -78,6 +78,7 @@ std::vector<KnownOutput> OutputControl::complete(std::vector<msg::Output> output
 
 void OutputControl::support(std::vector<msg::CommandSupport>& commands, const std::string& compositor) const {
   for (msg::CommandSupport& command : commands) {
+    if (command.name == kAddName) continue;  // none of the protocols makes outputs
     if (command.name == "output.power") {
       const std::string reason = fmt::format("{} offers no {}", compositor, kPowerInterface);
       command = msg::CommandSupport{command.name, power_ != nullptr, power_ != nullptr ? "" : reason};

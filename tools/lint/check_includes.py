@@ -46,6 +46,7 @@ LIBRARIES = {
     "spdlog": re.compile(r"^spdlog/"),
     "xcb": re.compile(r"^(xcb/[a-z_]+|X11/Xauth)\.h$"),
     "wayland": re.compile(r"^wayland-(client|client-core|client-protocol|util|version|cursor|server)(-core)?\.h$"),
+    "cairo": re.compile(r"^cairo\.h$"),
     "cli": re.compile(r"^CLI/"),
     "test": re.compile(r"^(gtest|gmock)/"),
 }
@@ -77,8 +78,9 @@ def pure(where, ours, libraries=(), std=(), **more):
 
 BASE, WIRE, MSG, NET, LOG = "common/base/", "common/wire/", "common/msg/", "common/net/", "common/log/"
 DRIVER, DRIVER_EVENT = "agent/driver.h", "agent/driver_event.h"
+IDENTIFY = "agent/identify/"  # what is shown by identify, wherever it is shown
 OUTPUT = "agent/output/"  # the output commands, as every driver understands them
-DRIVER_FOLDERS = [DRIVER, DRIVER_EVENT, OUTPUT, "agent/process/", "agent/kde/", "agent/wlr/", "agent/wayland/",
+DRIVER_FOLDERS = [DRIVER, DRIVER_EVENT, OUTPUT, IDENTIFY, "agent/process/", "agent/kde/", "agent/wlr/", "agent/wayland/",
                   "agent/sway/"]
 
 RULES = [
@@ -104,7 +106,8 @@ RULES = [
     pure(DRIVER, [BASE, MSG, DRIVER_EVENT], one_header="poll.h"),
     Rule(OUTPUT, [BASE, MSG, DRIVER, DRIVER_EVENT, OUTPUT], {"fmt", "expected"}),
     Rule("agent/kde/", [BASE, MSG, OUTPUT, "agent/kde/"], {"fmt", "expected", "wayland"}),
-    Rule("agent/wlr/", [BASE, MSG, OUTPUT, "agent/wlr/"], {"fmt", "expected", "wayland"}),
+    Rule(IDENTIFY, [BASE, MSG, IDENTIFY], {"fmt", "expected", "cairo"}),
+    Rule("agent/wlr/", [BASE, MSG, OUTPUT, IDENTIFY, "agent/wlr/"], {"fmt", "expected", "wayland"}),
     Rule("agent/process/", [BASE, MSG, DRIVER, DRIVER_EVENT, "agent/process/"], {"fmt", "expected"}),
     Rule("agent/sway/", [BASE, MSG, *DRIVER_FOLDERS], {"fmt", "expected"}),
     Rule("agent/wayland/", [BASE, MSG, *DRIVER_FOLDERS], {"fmt", "expected", "wayland"}),
