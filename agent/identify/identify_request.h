@@ -29,6 +29,6 @@ struct IdentifyRequest {
 Result<IdentifyRequest> parse_identify_request(const msg::Value& params);
 
 // The result: on which outputs it is shown, by name.
-msg::Value identify_result(const IdentifyRequest& request, const std::vector<std::string> outputs);
+msg::Value identify_result(const IdentifyRequest& request, std::vector<std::string> outputs);
 
 }  // namespace compositord::agent

@@ -3,7 +3,8 @@
 
 #include <wayland-client.h>
 
-#define namespace \
-  name_space  // NOLINT(cppcoreguidelines-macro-usage,readability-identifier-naming): for this header alone
+// NOLINTBEGIN(cppcoreguidelines-macro-usage,readability-identifier-naming): for this header alone
+#define namespace name_space
 #include <wlr-layer-shell-unstable-v1-client-protocol.h>
 #undef namespace
+// NOLINTEND(cppcoreguidelines-macro-usage,readability-identifier-naming)
