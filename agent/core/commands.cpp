@@ -30,6 +30,7 @@ std::optional<Error> objection(const std::string& method, const msg::Manifest* m
 }
 
 constexpr std::string_view kConfirm = "output.confirm";
+constexpr std::string_view kIdentify = "identify";
 
 bool is_supervisors(const std::string& method) { return method == "restart" || method == "stop"; }
 
@@ -71,6 +72,13 @@ std::optional<Commands::Supervise> Commands::requested(wire::mdp::WorkerRequest&
   msg::Value params = call->params;
   const auto within = Confirmation::take_within(method, params);
   if (!within) return refuse(call->encoding, call->header.id, within.error());
+  if (method == kIdentify) {
+    if (params.find("id") != nullptr) {
+      return refuse(call->encoding, call->header.id,
+                    Error{Status::kMalformed, "id: identify has no such parameter (seconds, text)"});
+    }
+    if (params.is_map()) params.set("id", config_.id.value());  // which the driver doesn't know
+  }
   // The header is the client's own: what it asks for may be more than a Duration can hold.
   const Duration allowed =
       call->header.deadline_ms

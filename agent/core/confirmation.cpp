@@ -73,8 +73,9 @@ Result<std::optional<Duration>> Confirmation::take_within(const std::string& met
   msg::Value::Map* map = params.if_map();
   const msg::Value* value = params.find(kWithin);
   if (map == nullptr || value == nullptr) return std::optional<Duration>();
-  if (!method.starts_with("output.")) {
-    return fail(Status::kMalformed, fmt::format("{}: {} changes no output that could be taken back", kWithin, method));
+  // What was not there has no state before that could be brought back, and no compositor here takes an output away again.
+  if (!method.starts_with("output.") || method == "output.add") {
+    return fail(Status::kMalformed, fmt::format("{}: {} changes nothing that could be taken back", kWithin, method));
   }
   const std::int64_t* ms = value->if_int();
   if (ms == nullptr || *ms < to_ms(kWithinMin) || *ms > to_ms(kWithinMax)) {

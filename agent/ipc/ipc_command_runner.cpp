@@ -28,8 +28,9 @@ void IpcCommandRunner::execute(std::uint64_t command_id, const std::string& meth
 std::optional<IpcCommandRunner::Ask> IpcCommandRunner::next_ask(Instant now) {
   if (asked_ || queue_.empty()) return std::nullopt;
   if (step_ == Step::kIdle) step_ = Step::kReadBefore;
-  if (step_ == Step::kReadBack && now < ask_at_) return std::nullopt;
+  if ((step_ == Step::kReadBack || step_ == Step::kFindNew) && now < ask_at_) return std::nullopt;
   asked_ = true;
+  if (step_ == Step::kCreate) return Ask{IpcQuestion::kCommand, dialect_->create_output()};
   if (step_ == Step::kChange) return Ask{IpcQuestion::kCommand, dialect_->change(wish(), before_wish_)};
   if (step_ == Step::kTakeBack) return Ask{IpcQuestion::kCommand, dialect_->change(*opposite_of(wish()), before_wish_)};
   return Ask{IpcQuestion::kOutputs, dialect_->request(IpcQuestion::kOutputs)};
@@ -40,6 +41,8 @@ void IpcCommandRunner::on_reply(const std::string& payload, Instant now, DriverO
   switch (step_) {
     case Step::kIdle: return;  // it was owed to a command that has ended
     case Step::kReadBefore: return on_before(payload, now, out);
+    case Step::kCreate: return on_created(payload, now, out);
+    case Step::kFindNew: return on_find_new(payload, now, out);
     case Step::kChange: return on_changed(payload, now, out);
     case Step::kReadBack: return on_read_back(payload, now, out);
     case Step::kTakeBack: return finish(Status::kFailed, not_done(), out);
@@ -50,11 +53,50 @@ void IpcCommandRunner::on_before(const std::string& payload, Instant, DriverOutp
   const auto outputs = dialect_->parse_outputs(payload);
   if (!outputs) return finish(Status::kFailed, outputs.error().text, out);
   OutputCommandQueue::Entry& job = queue_.front();
+  if (job.request.adds) {
+    names_before_.clear();
+    for (const KnownOutput& output : *outputs) names_before_.push_back(output.output.name);
+    step_ = Step::kCreate;
+    return;
+  }
   for (const OutputCommand& wanted : job.request.wishes) {
     const auto found = dialect_->find(wanted, *outputs);
     if (!found) return finish(found.error().status, found.error().text, out);
   }
   job.before = outputs_of(job.request, *outputs);
+  begin_wish(*outputs);
+}
+
+void IpcCommandRunner::on_created(const std::string& payload, Instant now, DriverOutputs& out) {
+  const auto refusal = dialect_->parse_refusal(payload);
+  if (!refusal) return finish(Status::kFailed, refusal.error().text, out);
+  if (!refusal->empty()) {
+    return finish(Status::kFailed, fmt::format("{} refused: {}", dialect_->compositor(), *refusal), out);
+  }
+  step_ = Step::kFindNew;
+  ask_at_ = now;
+  give_up_at_ = now + kReadBackTime;
+}
+
+void IpcCommandRunner::on_find_new(const std::string& payload, Instant now, DriverOutputs& out) {
+  const auto outputs = dialect_->parse_outputs(payload);
+  if (!outputs) return finish(Status::kFailed, outputs.error().text, out);
+  const auto is_new = [&](const KnownOutput& output) {
+    return output.active &&
+           std::find(names_before_.begin(), names_before_.end(), output.output.name) == names_before_.end();
+  };
+  const auto added = std::find_if(outputs->begin(), outputs->end(), is_new);
+  if (added == outputs->end()) {
+    if (now >= give_up_at_) {
+      return finish(Status::kFailed, fmt::format("{} said success and no output was added", dialect_->compositor()), out);
+    }
+    ask_at_ = now + kReadBackInterval;
+    return;
+  }
+  OutputCommandQueue::Entry& job = queue_.front();
+  job.request.set_added(added->output.name);
+  job.after = {*added};
+  if (job.request.wishes.empty()) return finish(Status::kDone, {}, out);
   begin_wish(*outputs);
 }
 
@@ -96,7 +138,7 @@ void IpcCommandRunner::fail_read_back(DriverOutputs& out) {
   const OutputCommandQueue::Entry& job = queue_.front();
   if (!refusal_.empty())
     return finish(Status::kFailed, fmt::format("{} refused: {}", dialect_->compositor(), refusal_), out);
-  if (job.after.size() < job.before.size())
+  if (job.after.empty() || job.after.size() < job.before.size())
     return finish(Status::kFailed, fmt::format("{} said success, and the output is gone", dialect_->compositor()), out);
   if (!opposite_of(wish())) return finish(Status::kFailed, not_done(), out);
   step_ = Step::kTakeBack;
@@ -104,11 +146,10 @@ void IpcCommandRunner::fail_read_back(DriverOutputs& out) {
 
 void IpcCommandRunner::tick(Instant now, DriverOutputs& out) {
   if (step_ != Step::kIdle && queue_.front_is_late(now)) {
-    const bool sent = step_ == Step::kReadBack || step_ == Step::kTakeBack || (step_ == Step::kChange && asked_);
     finish(
         Status::kDeadline,
         fmt::format("{} did not {}", dialect_->compositor(),
-                    sent ? "show the change in time; its outcome is unknown" : "answer in time; nothing was changed"),
+                    is_sent() ? "show the change in time; its outcome is unknown" : "answer in time; nothing was changed"),
         out);
   }
   queue_.end_waiting(step_ != Step::kIdle, now, out);
@@ -116,11 +157,18 @@ void IpcCommandRunner::tick(Instant now, DriverOutputs& out) {
 
 Instant IpcCommandRunner::next_ask_at() const noexcept {
   if (asked_ || queue_.empty()) return kNever;
-  return step_ == Step::kReadBack ? ask_at_ : Instant{};
+  return step_ == Step::kReadBack || step_ == Step::kFindNew ? ask_at_ : Instant{};
+}
+
+bool IpcCommandRunner::is_sent() const noexcept {
+  if (step_ == Step::kIdle || step_ == Step::kReadBefore) return false;
+  if (step_ == Step::kCreate) return asked_;
+  // Of several wishes, those before this one are done.
+  return step_ != Step::kChange || asked_ || wish_ > 0 || queue_.front().request.adds;
 }
 
 void IpcCommandRunner::on_connection_lost(DriverOutputs& out) {
-  const bool sent = step_ == Step::kReadBack || step_ == Step::kTakeBack || (step_ == Step::kChange && asked_);
+  const bool sent = is_sent();
   asked_ = false;
   const std::string broke = fmt::format("{}'s IPC connection broke; ", dialect_->compositor());
   if (step_ != Step::kIdle) {
@@ -136,6 +184,8 @@ void IpcCommandRunner::on_gone(DriverOutputs& out) {
 }
 
 void IpcCommandRunner::finish(Status status, std::string error, DriverOutputs& out) {
+  const std::string& added = queue_.front().request.added;
+  if (!error.empty() && !added.empty()) error = fmt::format("{} was added, but: {}", added, error);
   queue_.finish(status, std::move(error), out);
   step_ = Step::kIdle;
   wish_ = 0;

@@ -3,6 +3,7 @@
 // success to things it does not do. A state machine without sockets: the driver asks it what to send and gives it the replies.
 //
 //   kIdle -> kReadBefore -> kChange -> kReadBack (asked again until it shows the wish, or kReadBackTime is over) -> kIdle
+//   kReadBefore -> kCreate -> kFindNew (asked again until an output is there that was not) -> kChange    of output.add
 //   kReadBack -> kChange               … the next wish: a compositor is told one after the other
 //   kReadBack -> kTakeBack -> kIdle    a wish to switch off that was not fulfilled: the compositor would keep it for later,
 //                                      and sway then refuses every other change of that output
@@ -51,10 +52,14 @@ class IpcCommandRunner {
   Instant next_ask_at() const noexcept;
 
  private:
-  enum class Step { kIdle, kReadBefore, kChange, kReadBack, kTakeBack };
+  enum class Step { kIdle, kReadBefore, kCreate, kFindNew, kChange, kReadBack, kTakeBack };
 
   void on_before(const std::string& payload, Instant now, DriverOutputs& out);
   void begin_wish(const std::vector<KnownOutput>& outputs);
+  void on_created(const std::string& payload, Instant now, DriverOutputs& out);
+  void on_find_new(const std::string& payload, Instant now, DriverOutputs& out);
+  // Whether it is sent already, so that nobody knows what becomes of it.
+  bool is_sent() const noexcept;
   void on_changed(const std::string& payload, Instant now, DriverOutputs& out);
   void on_read_back(const std::string& payload, Instant now, DriverOutputs& out);
   void finish(Status status, std::string error, DriverOutputs& out);
@@ -67,6 +72,7 @@ class IpcCommandRunner {
   OutputCommandQueue queue_;  // the front one is at work unless kIdle
   std::size_t wish_ = 0;      // of the one at work: those before it are done
   KnownOutput before_wish_;
+  std::vector<std::string> names_before_;  // of all outputs, for output.add
   std::string refusal_;  // the compositor's own words to the one at work, when those were no success
   Step step_ = Step::kIdle;
   bool asked_ = false;  // a reply is owed, perhaps to a command that has ended; nothing is asked before it came

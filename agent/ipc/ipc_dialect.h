@@ -31,6 +31,9 @@ class IpcDialect {
   // quotes and separate no commands.
   virtual std::string change(const OutputCommand& command, const KnownOutput& before) const = 0;
 
+  // The text that asks for a new output; empty where there is no such request.
+  virtual std::string create_output() const { return {}; }
+
   // Each takes the payload of a reply. Errors: kMalformed or kTooLarge, as decode_json() or with the field that is missing.
   virtual Result<std::string> parse_version(std::string_view payload) const = 0;
   virtual Result<std::vector<KnownOutput>> parse_outputs(std::string_view payload) const = 0;

@@ -287,7 +287,8 @@ void IpcDriver::offer_commands(msg::Manifest& manifest) const {
     if (command.supported) continue;  // by Wayland's protocols
     const auto method = output_method(command.name);
     const bool is_reload = reload_ != nullptr && command.name == kReloadMethod;
-    if (!method && command.name != kConfigureName && !is_reload) continue;
+    const bool can_add = command.name == kAddName && !dialect_->create_output().empty();
+    if (!method && command.name != kConfigureName && !can_add && !is_reload) continue;
     if (version_) {
       command.reason = is_reload ? reload_->obstacle() : method ? dialect_->obstacle(*method) : std::string();
       command.supported = command.reason.empty();
@@ -325,7 +326,8 @@ void IpcDriver::execute(std::uint64_t command_id, const std::string& method, con
   if (is_reload && version_ && reload_->obstacle().empty()) {
     return reload_->begin(command_id, params, wayland_->peer(), now, deadline, out);
   }
-  const bool is_ours = kind || method == kConfigureName;  // what else there is, is Wayland's
+  const bool can_add = method == kAddName && !dialect_->create_output().empty();
+  const bool is_ours = kind || can_add || method == kConfigureName;  // what else there is, is Wayland's
   const std::string obstacle = kind ? dialect_->obstacle(*kind) : std::string();
   const bool has_ipc = session_->is_open() || broken_;
   if (is_ours && has_ipc && obstacle.empty() && !(dialect_->prefers_wayland() && is_wayland_command(method))) {

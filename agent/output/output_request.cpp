@@ -107,6 +107,30 @@ Result<OutputRequest> parse_configure(const msg::Value& params) {
   return request;
 }
 
+// What an output that isn't there yet is called meanwhile.
+constexpr std::string_view kNotYetNamed = "new";
+
+Result<OutputRequest> parse_add(const msg::Value& params) {
+  const msg::Value::Map* map = params.if_map();
+  if (map == nullptr) return fail(Status::kMalformed, "a map of parameters expected");
+  for (const auto& [key, value] : *map) {
+    const bool takes = key != "output" && key != "enabled" && key != "transform" && is_known(key);
+    if (takes) continue;
+    return fail(Status::kMalformed,
+                fmt::format("{}: {} has no such parameter (width_px, height_px, refresh_mhz, scale, x, y)",
+                            escape_for_log(key, 64), kAddName));
+  }
+  OutputRequest request;
+  request.adds = true;
+  for (const Group& group : kGroups) {
+    msg::Value one = params_of(group, params);
+    if (one.if_map()->empty()) continue;
+    auto added = add_wish(group.method, std::move(one), kNotYetNamed, request);
+    if (!added) return tl::unexpected(added.error());
+  }
+  return request;
+}
+
 const KnownOutput* find_named(const std::vector<KnownOutput>& outputs, const std::string& name) {
   const auto found = std::find_if(outputs.begin(), outputs.end(), [&](const auto& o) { return o.output.name == name; });
   return found == outputs.end() ? nullptr : &*found;
@@ -116,9 +140,17 @@ const KnownOutput* find_named(const std::vector<KnownOutput>& outputs, const std
 
 Result<OutputRequest> parse_output_request(const std::string& method, const msg::Value& params) {
   if (method == kConfigureName) return parse_configure(params);
+  if (method == kAddName) return parse_add(params);
   auto wish = parse_output_command(method, params);
   if (!wish) return tl::unexpected(wish.error());
-  return OutputRequest{{std::move(*wish)}, false};
+  OutputRequest request;
+  request.wishes.push_back(std::move(*wish));
+  return request;
+}
+
+void OutputRequest::set_added(const std::string& name) {
+  added = name;
+  for (OutputCommand& wish : wishes) wish.output = name;
 }
 
 Result<std::vector<KnownOutput>> find_outputs(const OutputRequest& request, const std::vector<KnownOutput>& outputs,
@@ -134,6 +166,8 @@ Result<std::vector<KnownOutput>> find_outputs(const OutputRequest& request, cons
 
 std::vector<KnownOutput> outputs_of(const OutputRequest& request, const std::vector<KnownOutput>& outputs) {
   std::vector<KnownOutput> there;
+  const KnownOutput* added = request.adds ? find_named(outputs, request.added) : nullptr;
+  if (added != nullptr) return {*added};
   for (const OutputCommand& wish : request.wishes) {
     const KnownOutput* output = find_named(outputs, wish.output);
     if (output != nullptr && find_named(there, wish.output) == nullptr) there.push_back(*output);
@@ -157,7 +191,7 @@ bool shows(const OutputRequest& request, const std::vector<KnownOutput>& outputs
 msg::Value request_fields(const OutputRequest& request, const std::vector<KnownOutput>& outputs) {
   msg::Value list = msg::Value::array();
   for (const KnownOutput& output : outputs) {
-    msg::Value fields = output_fields(request.wishes.front(), output);
+    msg::Value fields = output_fields(request.wishes.empty() ? OutputCommand{} : request.wishes.front(), output);
     if (!request.several) return fields;
     list.push(std::move(fields));
   }

@@ -13,14 +13,21 @@
 namespace compositord::agent {
 
 struct OutputRequest {
-  std::vector<OutputCommand> wishes;  // never empty; those for one output are neighbours
+  std::vector<OutputCommand> wishes;  // those for one output are neighbours; only of output.add there may be none
   bool several = false;               // of output.configure: its result has lists of outputs
+  bool adds = false;                  // of output.add: the wishes are for an output that is yet to be made
+  std::string added;                  // its name, when that is known
+
+  // From now on its wishes are for this output.
+  void set_added(const std::string& name);
 };
 
+inline constexpr std::string_view kAddName = "output.add";
 inline constexpr std::string_view kConfigureName = "output.configure";
 inline constexpr std::size_t kConfiguredOutputsMax = 64;
 
-// `method`: one of kOutputMethodNames, or kConfigureName with {"outputs": [{"output", "enabled"?, "width_px"?, …}, …]}. Errors: as
+// `method`: one of kOutputMethodNames, kAddName with what the new output shall be, or kConfigureName with
+// {"outputs": [{"output", "enabled"?, "width_px"?, …}, …]}. Errors: as
 // parse_output_command(), with the place in the list.
 Result<OutputRequest> parse_output_request(const std::string& method, const msg::Value& params);
 

@@ -12,6 +12,7 @@ class SwayDialect : public IpcDialect {
   // The type of the message says it all; see SwaySession.
   std::string request(IpcQuestion) const override { return {}; }
   std::string change(const OutputCommand& command, const KnownOutput& before) const override;
+  std::string create_output() const override { return "create_output"; }
   Result<std::string> parse_version(std::string_view payload) const override;
   Result<std::vector<KnownOutput>> parse_outputs(std::string_view payload) const override;
   Result<std::vector<msg::InputDevice>> parse_inputs(std::string_view payload) const override;

@@ -67,6 +67,15 @@ std::string reload_reason(std::string_view compositor) {
   return fmt::format("this agent knows no way to make {} read its configuration again", compositor);
 }
 
+std::string no_output_added(std::string_view compositor) {
+  constexpr std::array<std::string_view, 4> kMadeAtStart{"weston", "kwin_wayland", "mutter", "gnome-shell"};
+  if (std::find(kMadeAtStart.begin(), kMadeAtStart.end(), compositor) != kMadeAtStart.end()) {
+    return fmt::format("{} has the outputs that it found or made when it started, and is told of no others",
+                       compositor);
+  }
+  return fmt::format("{} offers no protocol that this agent speaks to add an output", compositor);
+}
+
 }  // namespace
 
 std::string compositor_name(const std::string& executable, const std::vector<msg::Protocol>& protocols) {
@@ -87,6 +96,7 @@ std::vector<msg::CommandSupport> unsupported_commands(std::string_view composito
   }
   commands.push_back(msg::CommandSupport{std::string(kScreenshotCommand), false, screenshot_reason(compositor)});
   commands.push_back(msg::CommandSupport{"reload", false, reload_reason(compositor)});
+  commands.push_back(msg::CommandSupport{"output.add", false, no_output_added(compositor)});
   return commands;
 }
 

@@ -78,7 +78,8 @@ std::vector<KnownOutput> OutputControl::complete(std::vector<msg::Output> output
 
 void OutputControl::support(std::vector<msg::CommandSupport>& commands, const std::string& compositor) const {
   for (msg::CommandSupport& command : commands) {
-    if (!is_output_method(command.name)) continue;
+    // None of the protocols makes outputs.
+    if (!is_output_method(command.name) || command.name == kAddName) continue;
     if (command.name == "output.power") {
       const std::string reason = fmt::format("{} offers no {}", compositor, kPowerInterface);
       command = msg::CommandSupport{command.name, power_ != nullptr, power_ != nullptr ? "" : reason};

@@ -139,6 +139,7 @@ void WaylandDriver::poll_fds(std::vector<pollfd>& fds) const {
   if (state_ != State::kEnding) {
     const int events = flush_blocked_ ? POLLIN | POLLOUT : POLLIN;
     fds.push_back(pollfd{wl_display_get_fd(connection_->display.get()), static_cast<short>(events), 0});
+    identify_.poll_fds(fds);
   }
   screenshots_.poll_fds(fds);
   if (process_) process_->poll_fds(fds);
@@ -154,7 +155,7 @@ Instant WaylandDriver::next_deadline() const noexcept {
   if (process_) next = std::min(next, process_->next_deadline());
   if (version_query_ && state_ != State::kEnding) next = std::min(next, version_query_->next_deadline());
   if (state_ == State::kGreeting) next = std::min(next, greeting_late_at_);
-  if (state_ == State::kUp) next = std::min(next, describe_not_before_);
+  if (state_ == State::kUp) next = std::min({next, describe_not_before_, identify_.next_deadline()});
   if (companion_ != nullptr && state_ == State::kUp) next = std::min(next, companion_->next_deadline());
   return next;
 }
@@ -172,6 +173,7 @@ void WaylandDriver::service(Instant now, DriverOutputs& out) {
   settle(now, out);
   serve_companion(now, out);
   serve_commands(now, out);
+  identify_.service(now, out);
   describe_if_due(now, out);
   if (!flush()) on_broken(now);
   if (state_ == State::kGreeting && now >= greeting_late_at_) {
@@ -225,6 +227,7 @@ void WaylandDriver::check_end(Instant now, DriverOutputs& out) {
 void WaylandDriver::say_gone(const ProcessEnd& end, std::string text, DriverOutputs& out) {
   state_ = State::kGone;
   connection_->control.on_gone(out);
+  identify_.on_gone(out);
   screenshots_.on_gone("the compositor", out);
   if (companion_ != nullptr) companion_->on_gone(out);
   out.events.emplace_back(driver_event::Gone{end, std::move(text)});
@@ -352,6 +355,7 @@ std::vector<msg::CommandSupport> WaylandDriver::commands() const {
     command.reason = screenshot_refusal_;
   }
   if (companion_ != nullptr) companion_->support(list, compositor);
+  list.push_back(IdentifyOverlay::support(connection_->mirror.protocols(), compositor));
   return list;
 }
 
@@ -399,6 +403,9 @@ void WaylandDriver::execute(std::uint64_t command_id, const std::string& method,
   finished.error = fmt::format("there is no command \"{}\"", escape_for_log(method, 64));
   for (const msg::CommandSupport& command : commands()) {
     if (command.name != method) continue;
+    if (command.supported && method == kIdentifyName) {
+      return identify_.execute(command_id, params, {name(), socket_path_, peer_}, now, deadline, out);
+    }
     if (command.supported && method == kScreenshotCommand) {
       screenshots_.execute(command_id, params, now, deadline, out);
       return;

@@ -21,6 +21,7 @@
 #include "agent/process/version_query.h"
 #include "agent/wayland/companion.h"
 #include "agent/wayland/connected_display.h"
+#include "agent/wayland/identify_overlay.h"
 #include "agent/wayland/registry_mirror.h"
 
 struct wl_callback;
@@ -102,6 +103,7 @@ class WaylandDriver : public Driver {
   std::unique_ptr<Connection> connection_;
   std::optional<ProcessWatch> process_;
   std::optional<VersionQuery> version_query_;
+  IdentifyOverlay identify_;
   std::string version_;
   std::string version_source_;
   ScreenshotRunner screenshots_;

@@ -157,6 +157,9 @@ std::vector<msg::CommandSupport> randr_commands(bool has_randr) {
   for (const char* name : {"output.configure", "output.disable", "output.enable", "output.mode", "output.position"}) {
     commands.push_back({name, has_randr, why});
   }
+  commands.push_back(
+      {std::string(kAddName), false,
+       "an X server's outputs are its connectors, and it makes no others; output.mode turns one on, connected or not"});
   commands.push_back({"output.power", false,
                       "an X server's power management is for all monitors at once; output.disable "
                       "turns one off"});

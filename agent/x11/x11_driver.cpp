@@ -67,6 +67,7 @@ Instant X11Driver::next_deadline() const noexcept {
   if (probe_) next = std::min(next, probe_->next_deadline());
   if (runner_) next = std::min(next, runner_->next_deadline());
   next = std::min(next, screenshots_.next_deadline());
+  if (identify_) next = std::min(next, identify_->next_deadline());
   return std::min({next, roles_wait_until_, describe_not_before_});
 }
 
@@ -84,6 +85,7 @@ void X11Driver::service(Instant now, DriverOutputs& out) {
   check_probe(now, out);
   if (runner_) runner_->service(now, out);
   screenshots_.service(now, out);
+  if (identify_) identify_->service(now, out);
   read_what_changed();
   describe_if_due(now, out);
   if (auto flushed = connection_.flush(); !flushed) on_broken(flushed.error().text, now);
@@ -165,6 +167,7 @@ void X11Driver::begin_reading() {
   }
   listen();
   probe_.emplace(connection_, atoms_);
+  identify_.emplace(connection_, extensions_.xfixes);
   if (extensions_.randr) runner_.emplace(connection_, atoms_.edid);
   want_roles_ = true;
   want_outputs_ = extensions_.randr;
@@ -206,6 +209,7 @@ void X11Driver::on_event(const xcb_generic_event_t& event) {
   }
   if (extensions_.xinput && is_input_change(event, extensions_.xinput_opcode)) want_inputs_ = true;
   if (probe_) probe_->on_event(event);
+  if (identify_) identify_->on_event(event);
 }
 
 void X11Driver::read_what_changed() {
@@ -317,6 +321,7 @@ void X11Driver::check_server_end(Instant now, DriverOutputs& out) {
 void X11Driver::say_gone(const ProcessEnd& end, std::string text, bool as_asked, DriverOutputs& out) {
   state_ = State::kGone;
   if (runner_) runner_->on_gone(out);
+  if (identify_) identify_->on_gone(out);
   screenshots_.on_gone("the display", out);
   out.events.emplace_back(driver_event::Gone{end, std::move(text), as_asked});
 }
@@ -435,6 +440,9 @@ std::vector<msg::CommandSupport> X11Driver::commands() const {
   list.push_back({std::string(kScreenshotCommand), layout.has_value(), layout ? "" : layout.error().text});
   list.push_back({std::string(kReloadMethod), false,
                   fmt::format("this agent knows no way to make {} read its configuration again", named().name())});
+  // Without RandR there is nothing that tells where its screens are.
+  const char* reason = extensions_.randr ? "" : "this X server has no RandR extension";
+  list.push_back({std::string(kIdentifyName), extensions_.randr, reason});
   return list;
 }
 
@@ -453,6 +461,11 @@ void X11Driver::execute(std::uint64_t command_id, const std::string& method, con
                         Instant deadline, DriverOutputs& out) {
   const auto known = commands();
   const auto command = std::find_if(known.begin(), known.end(), [&](const auto& c) { return c.name == method; });
+  if (method == kIdentifyName && identify_ && extensions_.randr) {
+    identify_->execute(command_id, params, screen(), now, deadline, out);
+    if (auto flushed = connection_.flush(); !flushed) on_broken(flushed.error().text, now);
+    return;
+  }
   if (method == kScreenshotCommand && command->supported) {
     screenshots_.execute(command_id, params, now, deadline, out);
     if (auto flushed = connection_.flush(); !flushed) on_broken(flushed.error().text, now);

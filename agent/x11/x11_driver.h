@@ -17,6 +17,7 @@
 #include "agent/capture/screenshot_runner.h"
 #include "agent/driver.h"
 #include "agent/wayland/connected_display.h"
+#include "agent/x11/identify_windows.h"
 #include "agent/x11/progress_probe.h"
 #include "agent/x11/randr_command_runner.h"
 #include "agent/x11/screen_inputs.h"
@@ -119,6 +120,7 @@ class X11Driver : public Driver {
   bool reading_inputs_ = false;
 
   std::optional<RandrCommandRunner> runner_;
+  std::optional<IdentifyWindows> identify_;
   std::optional<ProgressProbe> probe_;
   ScreenshotRunner screenshots_;
   bool changed_ = false;

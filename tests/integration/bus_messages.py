@@ -206,6 +206,14 @@ class RealMessages(unittest.TestCase):
             reply = self.check_call(caller, "compositor/" + WALL, "output.confirm", {},
                                     "command-output-confirm", "command-output-confirm-result")
             self.assertEqual(reply.status, status, reply)
+        reply = self.check_call(caller, "compositor/" + WALL, "output.add",
+                                {"width_px": 640, "height_px": 480, "refresh_mhz": 50_000, "scale": 2, "x": 9_000, "y": i},
+                                "command-output-add", "command-output-add-result")
+        self.assertEqual((reply.status, reply.result["after"]["name"]), (200, f"HEADLESS-{2 + i}"), reply)
+        reply = self.check_call(caller, "compositor/" + WALL, "identify", {"seconds": 1, "text": "here"},
+                                "command-identify", "command-identify-result")
+        self.assertEqual((reply.status, reply.result), (200, {"outputs": [output, *(f"HEADLESS-{n}" for n in range(2, 3 + i))], "seconds": 1}), reply)
+        self.assertEqual(caller.call("compositor/" + WALL, "identify", {"id": "another/one"}).status, 400)
         reply = self.check_call(caller, "compositor/" + WALL, "launch", {"argv": ["/usr/bin/true"], "env": {"A": "b"}},
                                 "command-launch", "command-launch-result")
         self.assertEqual((reply.status, reply.result["code"]), (200, 0), reply)
@@ -293,6 +301,8 @@ class Refusals(unittest.TestCase):
                       "command-screenshot": {"output", "max_width", "max_height"}, "command-screenshot-part": {"data"},
                       "command-output-result": {"before", "after", "confirm_within_ms"},
                       "command-output-configure-result": {"before", "after", "confirm_within_ms"},
+                      "command-output-add": {"width_px", "height_px", "refresh_mhz", "scale", "x", "y"},
+                      "command-identify": {"seconds", "text"},
                       "command-launch": {"env"}, "command-launch-result": {"code", "signal"},
                       "command-output-mode": {"refresh_mhz", "confirm_within_ms"},
                       **{"command-output-" + name: {"confirm_within_ms"} for name in

@@ -499,5 +499,36 @@ TEST(WestonCommands, AreRefusedWithTheReason) {
                      Field(&msg::CommandSupport::reason, refused.error))));
 }
 
+TEST(SwayOutputs, AreAddedWithWhatIsAskedOfThem) {
+  const RuntimeDir dir;
+  CompositorProcess sway = CompositorProcess::sway(dir);
+  DriverLoop loop(in(dir));
+  sway.start();
+  ASSERT_TRUE(loop.wait_for_described()) << loop.log_text();
+  const Value wanted = Value::map({{"width_px", 800}, {"height_px", 600}, {"scale", 2}, {"x", 3000}, {"y", 100}});
+  const CommandFinished added = loop.run("output.add", wanted);
+  ASSERT_EQ(added.status, Status::kDone) << as_text(added);
+  EXPECT_EQ(field(added.result, "after", "name"), Value("HEADLESS-2"));
+  EXPECT_EQ(field(added.result, "before"), Value("missing"));
+  const Value seen = swaymsg_output(sway, "HEADLESS-2");
+  EXPECT_EQ(field(seen, "current_mode", "width"), Value(800)) << msg::encode_json(seen);
+  EXPECT_EQ(field(seen, "scale"), Value(2.0));
+  EXPECT_EQ(field(seen, "rect", "x"), Value(3000));
+  EXPECT_TRUE(loop.run_until([&] { return find_output(loop.last<Described>()->manifest, "HEADLESS-2") != nullptr; }))
+      << "it is not in the manifest";
+  const CommandFinished plain = loop.run("output.add", Value::map());
+  EXPECT_EQ(field(plain.result, "after", "name"), Value("HEADLESS-3")) << as_text(plain);
+
+  for (const auto& [key, value] : std::vector<std::pair<std::string, Value>>{{"output", "HEADLESS-9"},
+                                                                             {"enabled", true},
+                                                                             {"transform", "90"},
+                                                                             {"scale", 99},
+                                                                             {"width_px", 640},
+                                                                             {"x", 1}}) {
+    EXPECT_EQ(loop.run("output.add", Value::map({{key, value}})).status, Status::kMalformed) << key;
+  }
+  EXPECT_EQ(swaymsg_output(sway, "HEADLESS-4"), Value("swaymsg knows no such output")) << "made for nothing";
+}
+
 }  // namespace
 }  // namespace compositord

@@ -7,3 +7,8 @@ compositord_test(x11_drivers
   LIBRARIES compositord::agent_x11 compositord::agent_sway compositord::clock
   LABELS integration
   TIMEOUT 120)
+compositord_test(identify
+  SOURCES ../integration/identify_test.cpp support/driver_loop.cpp support/compositor_process.cpp support/x_display.cpp
+  LIBRARIES compositord::agent_identify compositord::agent_x11 compositord::agent_sway compositord::clock
+  LABELS integration
+  TIMEOUT 120)

@@ -141,7 +141,9 @@ TEST_F(ConfirmationTest, TakesItsParameterOutOfTheOthers) {
               "confirm_within_ms: an integer in 1000…600000 expected");
   }
   params.set("confirm_within_ms", Value(1000));
-  EXPECT_THAT(Confirmation::take_within("restart", params).error().text, HasSubstr("restart changes no output"));
+  EXPECT_THAT(Confirmation::take_within("restart", params).error().text,
+              HasSubstr("restart changes nothing that could be taken back"));
+  EXPECT_FALSE(Confirmation::take_within("output.add", params)) << "no output goes again by command";
 }
 
 }  // namespace

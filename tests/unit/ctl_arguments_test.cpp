@@ -50,6 +50,13 @@ TEST(CtlRunArguments, ReadsSeveralOutputs) {
   EXPECT_THAT(run_json("output.configure", {R"({"outputs":[]})", "DP-1", "on"}), HasSubstr("outputs is given twice"));
 }
 
+TEST(CtlRunArguments, ReadsWhatANewOutputShallBe) {
+  EXPECT_EQ(run_json("output.add", {}), "{}");
+  EXPECT_EQ(run_json("output.add", {"100,200", "800x600", "scale=2"}),
+            R"({"x":100,"y":200,"width_px":800,"height_px":600,"scale":2})");
+  EXPECT_THAT(run_json("output.add", {"HEADLESS-2"}), HasSubstr("a mode WIDTHxHEIGHT"));
+}
+
 TEST(CtlRunArguments, ReadsAProgramAndItsEnvironment) {
   EXPECT_EQ(run_json("launch", {"xterm", "-e", "a=b", "{x}"}), R"({"argv":["xterm","-e","a=b","{x}"]})");
   EXPECT_EQ(run_json("launch", {"A=1", "B=", "xterm"}), R"({"argv":["xterm"],"env":{"A":"1","B":""}})");

@@ -5,7 +5,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -152,14 +152,24 @@ TEST_F(LauncherTest, ALaterEndIsLoggedAndReaped) {
 
 TEST_F(LauncherTest, WhatAProgramLeavesBehindLivesOn) {
   const test::TempDir dir;
-  const std::string file = (dir.path() / "pid").string();
-  const CommandFinished finished = run({"/bin/sh", "-c", "sleep 1000 & echo $! > " + file});
+  // It leaves a process of its group that says on SIGUSR1 that it lives: one that was killed can't.
+  const std::string left_behind = "trap 'kill $!; echo yes > alive; exit' USR1; sleep 1000 & echo $$ > pid; wait";
+  const std::string script = "cd " + dir.path().string() + " && sh -c \"$LEFT\" & until [ -s " +
+                             (dir.path() / "pid").string() + " ]; do :; done";
+  const Value variables = Value::map({{"LEFT", left_behind}});
+  const CommandFinished finished =
+      launch(Value::map({{"argv", strings({"/bin/sh", "-c", script})}, {"env", variables}}));
   ASSERT_EQ(finished.status, Status::kDone) << finished.error;
+  ASSERT_TRUE(run_until([&] { return launcher_.running() == 0; }));
   started_.clear();
   pid_t left = 0;
-  std::ifstream(file) >> left;
+  std::ifstream(dir.path() / "pid") >> left;
   ASSERT_GT(left, 0);
-  EXPECT_EQ(::kill(left, SIGKILL), 0) << "it was killed with its parent";
+  const FileDescriptor ended(static_cast<int>(::syscall(SYS_pidfd_open, left, 0U)));
+  ASSERT_EQ(::kill(left, SIGUSR1), 0);
+  pollfd end{ended.get(), POLLIN, 0};
+  ASSERT_EQ(::poll(&end, 1, 20'000), 1);
+  EXPECT_TRUE(std::filesystem::exists(dir.path() / "alive")) << "it was killed with its parent";
 }
 
 TEST_F(LauncherTest, AnAgentThatEndsLeavesThemRunning) {

@@ -240,6 +240,51 @@ TEST_F(Runner, IsDoneWhenTheReadBackShowsIt) {
   EXPECT_EQ(finished()->result.find("before")->find("modes"), nullptr);
 }
 
+TEST_F(Runner, SaysThatAnOutputWasAddedThoughItIsNotAsWished) {
+  runner_.execute(1, "output.add", Value::map({{"width_px", 800}, {"height_px", 600}}), now_, now_ + seconds(10), out_);
+  ASSERT_EQ(asked(), "outputs");
+  reply("[]");
+  ASSERT_EQ(asked(), "create_output");
+  reply(kSuccess);
+  ASSERT_EQ(asked(), "outputs");
+  reply("[]");
+  EXPECT_EQ(asked(), "") << "not at once again";
+  pass(milliseconds(20));
+  ASSERT_EQ(asked(), "outputs");
+  reply(outputs_json(1280));
+  ASSERT_EQ(asked(), "output \"HEADLESS-1\" mode 800x600");
+  reply(kSuccess);
+  while (out_.events.empty()) {
+    if (!asked().empty()) reply(outputs_json(1280));
+    pass(milliseconds(20));
+  }
+  EXPECT_EQ(finished()->status, Status::kFailed);
+  EXPECT_EQ(finished()->error, "HEADLESS-1 was added, but: sway said success and did not do it");
+  EXPECT_EQ(width("after"), Value(1280));
+}
+
+TEST_F(Runner, SaysThatNoOutputWasAdded) {
+  runner_.execute(1, "output.add", Value::map(), now_, now_ + seconds(10), out_);
+  asked();
+  reply(outputs_json(1280));
+  ASSERT_EQ(asked(), "create_output");
+  reply(kSuccess);
+  while (out_.events.empty()) {
+    if (!asked().empty()) reply(outputs_json(1280));
+    pass(milliseconds(20));
+  }
+  EXPECT_EQ(finished()->status, Status::kFailed);
+  EXPECT_EQ(finished()->error, "sway said success and no output was added");
+  out_.events.clear();
+  runner_.execute(2, "output.add", Value::map(), now_, now_ + seconds(10), out_);
+  asked();
+  reply("[]");
+  asked();
+  reply(R"([{"success":false,"error":"Can only create outputs for Wayland, X11 or headless backends"}])");
+  ASSERT_NE(finished(), nullptr);
+  EXPECT_THAT(finished()->error, HasSubstr("headless backends"));
+}
+
 TEST_F(Runner, FailsWhenSuccessIsNeverShown) {
   begin(1);
   const Instant begun = now_;

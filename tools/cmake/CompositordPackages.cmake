@@ -23,6 +23,7 @@ compositord_pkg(xcb_randr "xcb-randr>=1.15" libxcb-randr0-dev)
 compositord_pkg(xcb_res "xcb-res>=1.15" libxcb-res0-dev)
 compositord_pkg(xcb_xinput "xcb-xinput>=1.15" libxcb-xinput-dev)
 compositord_pkg(xcb_xfixes "xcb-xfixes>=1.15" libxcb-xfixes0-dev)
+compositord_pkg(cairo "cairo>=1.16" libcairo2-dev)
 compositord_pkg(xau "xau>=1.0.9" libxau-dev)
 compositord_pkg(png "libpng>=1.6" libpng-dev)
 

@@ -155,6 +155,7 @@ void declare_calls(CLI::App& app, std::map<const CLI::App*, Command>& commands, 
       "  compositorctl run --confirm-within 15s wall-3/wayland-1 output.configure DP-1 1920x1080 0,0 DP-2 on 1920,0\n"
       "  compositorctl run 'wall-*/*' -l site=berlin --batch 10 --max-fail 2 output.scale HEADLESS-1 2\n"
       "  compositorctl run --queue --ttl 8h wall-3/wayland-1 output.scale HEADLESS-1 2\n"
+      "  compositorctl run 'wall-*/*' identify seconds=30 text='left of the door?'\n"
       "  compositorctl run wall-3/wayland-1 launch -- LANG=de_DE weston-terminal --fullscreen\n"
       "  compositorctl run wall-3/wayland-1 output.scale output=HEADLESS-1 scale=2\n"
       "  compositorctl run wall-3/wayland-1 output.scale '{\"output\":\"HEADLESS-1\",\"scale\":2}'");

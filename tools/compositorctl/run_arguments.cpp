@@ -197,10 +197,25 @@ Result<msg::Value> parse_launch(const std::vector<std::string>& words) {
   return params;
 }
 
+// A mode and a position, which tell themselves apart, and key=value.
+Result<msg::Value> parse_add(const std::vector<std::string>& words) {
+  msg::Value params = msg::Value::map();
+  for (const std::string& word : words) {
+    const std::size_t equals = word.find('=');
+    const Result<void> added = word.starts_with('{')                 ? put_object(params, word)
+                               : equals != std::string::npos         ? put_pair(params, word, equals)
+                               : word.find(',') != std::string::npos ? put_position(params, word)
+                                                                     : put_mode(params, word);
+    if (!added) return tl::unexpected<Error>(added.error());
+  }
+  return params;
+}
+
 }  // namespace
 
 Result<msg::Value> parse_run_arguments(const std::string& command, const std::vector<std::string>& words) {
   if (command == "output.configure") return parse_configure(words);
+  if (command == "output.add") return parse_add(words);
   if (command == "launch") return parse_launch(words);
   msg::Value params = msg::Value::map();
   const bool about_output = command.starts_with("output.");

@@ -48,6 +48,7 @@ LIBRARIES = {
     "xcb": re.compile(r"^(xcb/[a-z_]+|X11/Xauth)\.h$"),
     "sdbus": re.compile(r"^sdbus-c\+\+/"),
     "wayland": re.compile(r"^wayland-(client|client-core|client-protocol|util|version|cursor|server)(-core)?\.h$"),
+    "cairo": re.compile(r"^cairo\.h$"),
     "cli": re.compile(r"^CLI/"),
     "test": re.compile(r"^(gtest|gmock)/"),
 }
@@ -79,9 +80,10 @@ def pure(where, ours, libraries=(), std=(), **more):
 
 BASE, WIRE, MSG, NET, LOG = "common/base/", "common/wire/", "common/msg/", "common/net/", "common/log/"
 DRIVER, DRIVER_EVENT = "agent/driver.h", "agent/driver_event.h"
+IDENTIFY = "agent/identify/"  # what is shown by identify, wherever it is shown
 OUTPUT = "agent/output/"  # the output commands, as every driver understands them
 CAPTURE = "agent/capture/"  # screenshots, whoever reads the pixels
-DRIVER_FOLDERS = [DRIVER, DRIVER_EVENT, OUTPUT, CAPTURE, "agent/process/", "agent/kde/", "agent/wlr/", "agent/wayland/",
+DRIVER_FOLDERS = [DRIVER, DRIVER_EVENT, OUTPUT, IDENTIFY, CAPTURE, "agent/process/", "agent/kde/", "agent/wlr/", "agent/wayland/",
                   "agent/dbus/", "agent/mutter/", "agent/ipc/", "agent/hyprland/", "agent/niri/", "agent/sway/"]
 
 RULES = [
@@ -111,11 +113,12 @@ RULES = [
     Rule("agent/kde/", [BASE, MSG, OUTPUT, "agent/kde/"], {"fmt", "expected", "wayland"}),
     Rule("agent/kde/kwin_bus.", [BASE, MSG, DRIVER, DRIVER_EVENT, OUTPUT, "agent/process/", "agent/dbus/",
                                  "agent/kde/kwin_bus.h", "agent/wayland/companion.h"], {"fmt", "expected", "sdbus"}),
-    Rule("agent/wlr/", [BASE, MSG, OUTPUT, "agent/wlr/"], {"fmt", "expected", "wayland"}),
+    Rule("agent/wlr/", [BASE, MSG, OUTPUT, IDENTIFY, "agent/wlr/"], {"fmt", "expected", "wayland"}),
     Rule("agent/dbus/", [BASE, MSG, DRIVER, DRIVER_EVENT, "agent/process/", "agent/dbus/",
                          "agent/wayland/connected_display.h"], {"fmt", "expected", "sdbus"}),
     Rule("agent/mutter/", [BASE, MSG, DRIVER, DRIVER_EVENT, OUTPUT, "agent/process/", "agent/dbus/", "agent/mutter/",
                            "agent/wayland/companion.h"], {"fmt", "expected", "sdbus"}),
+    Rule(IDENTIFY, [BASE, MSG, IDENTIFY], {"fmt", "expected", "cairo"}),
     Rule("agent/process/", [BASE, MSG, DRIVER, DRIVER_EVENT, "agent/process/"], {"fmt", "expected"}),
     Rule("agent/kernel/", [BASE, MSG, DRIVER, DRIVER_EVENT, "agent/process/", "agent/kernel/"], {"fmt", "expected"}),
     Rule("agent/ipc/", [BASE, MSG, DRIVER, DRIVER_EVENT, OUTPUT, "agent/process/", "agent/wayland/", "agent/ipc/"],
