@@ -41,7 +41,8 @@ struct CauseSeen {
 // of a driver.
 struct Gone {
   ProcessEnd end;
-  std::string text;  // "killed by signal 9 (SIGKILL)", "closed its Wayland socket"
+  std::string text;            // "killed by signal 9 (SIGKILL)", "closed its Wayland socket"
+  bool as_when_asked = false;  // this compositor is known to end like this when it gets SIGTERM
 };
 // A command ended. `status` kDone or an error; `result` holds "before" and "after" where the command changed something.
 struct CommandFinished {

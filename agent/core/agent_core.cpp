@@ -141,7 +141,7 @@ void AgentCore::on(input::FromDriver& from, Instant now, Outputs& out) {
                           }
                         },
                         [&](driver_event::CauseSeen& e) { changed = health_.cause_seen(e, now); },
-                        [&](driver_event::Gone& e) { on_gone(e.end, e.text, now, out); },
+                        [&](driver_event::Gone& e) { on_gone(e, now, out); },
                         [&](driver_event::CommandFinished& e) { commands_.finished(e, out); }},
              from.event);
   status_report_.wanted |= changed;
@@ -169,12 +169,12 @@ void AgentCore::on_described(driver_event::Described& described, Instant now, Ou
   manifest_report_.not_before = now;
 }
 
-void AgentCore::on_gone(const ProcessEnd& end, const std::string& text, Instant now, Outputs& out) {
+void AgentCore::on_gone(const driver_event::Gone& gone, Instant now, Outputs& out) {
   described_ = false;
-  status_report_.wanted |= health_.gone(end, now);
+  status_report_.wanted |= health_.gone(gone, now);
   status_report_.not_before = std::min(status_report_.not_before, now);
   commands_.compositor_gone(out);
-  out.log.push_back(LogEvent(Severity::kWarning, "compositor.gone").with("why", text));
+  out.log.push_back(LogEvent(Severity::kWarning, "compositor.gone").with("why", gone.text));
 }
 
 void AgentCore::on(input::ChildStarted& child, Instant now, Outputs& out) {
@@ -195,7 +195,7 @@ void AgentCore::on(input::ChildEnded& child, Instant now, Outputs& out) {
   const UnixMs before = crash_at();
   supervision_->ended(child, now, unix_ms_at_origin_, commands_, out);
   crash_unsent_ |= crash_at() != before;
-  on_gone(child.end, child.text, now, out);
+  on_gone({child.end, child.text}, now, out);
 }
 
 void AgentCore::record(Instant now, std::size_t log_before, const Outputs& out) {

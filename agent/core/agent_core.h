@@ -48,7 +48,7 @@ class AgentCore {
   void on_reply(const wire::mdp::ClientReply& reply, Instant now, Outputs& out);
   void on_manifest_answer(const msg::Reply& reply, Instant now, Outputs& out);
   void on_described(driver_event::Described& described, Instant now, Outputs& out);
-  void on_gone(const ProcessEnd& end, const std::string& text, Instant now, Outputs& out);
+  void on_gone(const driver_event::Gone& gone, Instant now, Outputs& out);
   // What the last step said and saw, for the report of a crash.
   void record(Instant now, std::size_t log_before, const Outputs& out);
   msg::StatusReport status_report(Instant now);

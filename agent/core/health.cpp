@@ -35,6 +35,7 @@ bool Health::driver_started(Instant now) {
   probe_sent_at_ = now;
   next_look_at_ = now + config_.slow_after;
   end_ = {};
+  ended_as_when_asked_ = false;
   cause_.clear();
   round_trip_.reset();
   outputs_.clear();
@@ -83,14 +84,15 @@ bool Health::outputs_changed(const std::vector<std::pair<std::string, msg::Outpu
   return changed;
 }
 
-bool Health::gone(const ProcessEnd& end, Instant now) {
+bool Health::gone(const driver_event::Gone& gone, Instant now) {
   stage_ = Stage::kAbsent;
   greeted_ = false;
-  end_ = end;
+  end_ = gone.end;
+  ended_as_when_asked_ = gone.as_when_asked;
   cause_.clear();
   for (auto& output : outputs_) set(output.second, msg::OutputState::kUnknown, now);
   set(progress_, msg::Progress::kUnknown, now);
-  set(process_, end.signal ? msg::Process::kKilled : msg::Process::kExited, now);
+  set(process_, gone.end.signal ? msg::Process::kKilled : msg::Process::kExited, now);
   return true;
 }
 
@@ -142,6 +144,8 @@ msg::StatusReport Health::report(Instant now, std::int64_t unix_ms_at_origin) co
   report.sent_at = calendar(now);
   report.process = {
       process_.state, end_.code, end_.signal, {}, calendar(process_.since), calendar(process_.observed_at)};
+  // Without this, the end of cage by SIGABRT would read like a crash, also when somebody merely asked it to end.
+  if (ended_as_when_asked_) report.process.note = "it ends like this when it is asked to";
   report.progress.state = progress_.state;
   if (round_trip_) report.progress.round_trip_ms = static_cast<double>(round_trip_->count()) / 1e6;
   report.progress.cause = cause_;

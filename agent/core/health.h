@@ -38,7 +38,7 @@ class Health {
   bool probe_answered(Instant now);
   bool cause_seen(const driver_event::CauseSeen& seen, Instant now);
   bool outputs_changed(const std::vector<std::pair<std::string, msg::OutputState>>& outputs, Instant now);
-  bool gone(const ProcessEnd& end, Instant now);
+  bool gone(const driver_event::Gone& gone, Instant now);
   bool tick(Instant now, HealthActions& actions);
   // We were late ourselves: the probe's age counts without it.
   void stalled(Duration lateness);
@@ -71,6 +71,7 @@ class Health {
   Instant next_look_at_;   // while outstanding: when to ask the kernel again
   Fact<msg::Process> process_;
   ProcessEnd end_;
+  bool ended_as_when_asked_ = false;
   Fact<msg::Progress> progress_;
   std::optional<Duration> round_trip_;
   std::string cause_;

@@ -213,7 +213,7 @@ void WaylandDriver::check_end(Instant now, DriverOutputs& out) {
 void WaylandDriver::say_gone(const ProcessEnd& end, std::string text, DriverOutputs& out) {
   state_ = State::kGone;
   connection_->control.on_gone(out);
-  out.events.emplace_back(driver_event::Gone{end, std::move(text)});
+  out.events.emplace_back(driver_event::Gone{end, std::move(text), is_known_exit(name(), end)});
 }
 
 void WaylandDriver::check_version(Instant now, DriverOutputs& out) {

@@ -211,6 +211,7 @@ TEST_P(EveryCompositor, IsGoneAsItEndsWhenItIsAskedTo) {
   EXPECT_EQ(loop.last<Gone>()->end.code, GetParam().end.code);
   EXPECT_EQ(loop.last<Gone>()->end.signal, GetParam().end.signal);
   EXPECT_EQ(loop.last<Gone>()->text, GetParam().end_text);
+  EXPECT_EQ(loop.last<Gone>()->as_when_asked, GetParam().end.code != 0) << "what ends with code 0 needs no excuse";
 }
 
 TEST_P(EveryCompositor, IsSeenAgainSoonAfterARestart) {

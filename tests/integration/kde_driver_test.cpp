@@ -107,6 +107,7 @@ TEST_F(Kwin, EndsWithItsOwnCodeWhenItIsAskedTo) {
   ASSERT_TRUE(loop_.run_until([&] { return loop_.count<Gone>() > 0; }));
   EXPECT_EQ(loop_.last<Gone>()->end.code, 15);
   EXPECT_EQ(loop_.last<Gone>()->text, "exited with code 15, as kwin_wayland ends when it is asked to");
+  EXPECT_TRUE(loop_.last<Gone>()->as_when_asked);
 }
 
 TEST_F(Kwin, SwitchesAnOutputOffAndOnAgain) {

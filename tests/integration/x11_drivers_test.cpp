@@ -251,6 +251,7 @@ TEST_P(EveryXCompositor, IsGoneAfterACleanStop) {
   compositor_.signal(SIGTERM);
   ASSERT_TRUE(loop_.run_until([&] { return loop_.count<Gone>() > 0; }));
   EXPECT_EQ(loop_.last<Gone>()->end.code, GetParam().code_of_stop) << loop_.last<Gone>()->text;
+  EXPECT_EQ(loop_.last<Gone>()->as_when_asked, !GetParam().code_of_stop);
   if (!GetParam().code_of_stop) {
     EXPECT_EQ(loop_.last<Gone>()->end.signal, SIGTERM);
     EXPECT_EQ(loop_.last<Gone>()->text,

@@ -140,7 +140,7 @@ TEST_F(HealthTest, OurOwnStallCondemnsNobody) {
 TEST_F(HealthTest, AnEndNamesCodeOrSignalAndLeavesOutputsUnknown) {
   start();
   EXPECT_TRUE(health_.outputs_changed({{"DP-1", msg::OutputState::kOn}}, at_ms(20)));
-  EXPECT_TRUE(health_.gone({{}, 9}, at_ms(50)));
+  EXPECT_TRUE(health_.gone({{{}, 9}, "killed"}, at_ms(50)));
   EXPECT_EQ(report().process.state, Process::kKilled);
   EXPECT_EQ(report().process.signal, 9);
   EXPECT_EQ(progress(), Progress::kUnknown);
@@ -149,9 +149,20 @@ TEST_F(HealthTest, AnEndNamesCodeOrSignalAndLeavesOutputsUnknown) {
   health_.driver_started(at_ms(60));
   EXPECT_FALSE(report().process.signal.has_value());
   EXPECT_TRUE(report().outputs.empty());
-  health_.gone({1, {}}, at_ms(70));
+  health_.gone({{1, {}}, "exited"}, at_ms(70));
   EXPECT_EQ(report().process.state, Process::kExited);
   EXPECT_EQ(report().process.code, 1);
+}
+
+TEST_F(HealthTest, AnEndThatIsUsualWhenItIsAskedToSaysSo) {
+  start();
+  health_.gone({{{}, 6}, "killed by signal 6", true}, at_ms(50));
+  EXPECT_EQ(report().process.signal, 6);
+  EXPECT_EQ(report().process.note, "it ends like this when it is asked to");
+  health_.driver_started(at_ms(60));
+  EXPECT_FALSE(report().process.note);
+  health_.gone({{{}, 6}, "killed by signal 6"}, at_ms(70));
+  EXPECT_FALSE(report().process.note);
 }
 
 TEST_F(HealthTest, EachOutputKeepsItsSinceUntilItsStateChanges) {
