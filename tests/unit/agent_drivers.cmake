@@ -17,7 +17,8 @@ compositord_test(agent_output
   LIBRARIES compositord::agent_output)
 compositord_test(drivers
   SOURCES ../integration/drivers_test.cpp ../integration/wlr_driver_test.cpp
-          ../integration/kde_driver_test.cpp support/driver_loop.cpp support/compositor_process.cpp
+          ../integration/kde_driver_test.cpp support/driver_loop.cpp support/compositor_process.cpp support/support_facts.cpp
   LIBRARIES compositord::agent_sway compositord::clock
-  LABELS integration
+  LABELS integration support_matrix
+  DEFINITIONS ${COMPOSITORD_SUPPORT_MATRIX}
   TIMEOUT 120)
