@@ -132,18 +132,23 @@ void AgentCore::on(input::DriverStarted&, Instant now, Outputs&) {
 
 void AgentCore::on(input::FromDriver& from, Instant now, Outputs& out) {
   bool changed = false;
-  std::visit(Overloaded{[&](driver_event::Described& e) { on_described(e, now, out); },
-                        [&](driver_event::OutputsChanged& e) { changed = health_.outputs_changed(e.outputs, now); },
-                        [&](driver_event::ProbeAnswered&) {
-                          changed = health_.probe_answered(now);
-                          if (supervision_ && health_.round_trip()) {
-                            supervision_->recorder().probe(now, *health_.round_trip());
-                          }
-                        },
-                        [&](driver_event::CauseSeen& e) { changed = health_.cause_seen(e, now); },
-                        [&](driver_event::Gone& e) { on_gone(e, now, out); },
-                        [&](driver_event::CommandFinished& e) { commands_.finished(e, out); }},
-             from.event);
+  std::visit(
+      Overloaded{[&](driver_event::Described& e) { on_described(e, now, out); },
+                 [&](driver_event::OutputsChanged& e) { changed = health_.outputs_changed(e.outputs, now); },
+                 [&](driver_event::ProbeAnswered&) {
+                   const bool was_slow = !health_.slowness().empty();
+                   changed = health_.probe_answered(now);
+                   if (!was_slow && !health_.slowness().empty()) {
+                     out.log.push_back(LogEvent(Severity::kWarning, "compositor.slow").with("why", health_.slowness()));
+                   }
+                   if (supervision_ && health_.round_trip()) {
+                     supervision_->recorder().probe(now, *health_.round_trip());
+                   }
+                 },
+                 [&](driver_event::CauseSeen& e) { changed = health_.cause_seen(e, now); },
+                 [&](driver_event::Gone& e) { on_gone(e, now, out); },
+                 [&](driver_event::CommandFinished& e) { commands_.finished(e, out); }},
+      from.event);
   status_report_.wanted |= changed;
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 namespace compositord::agent {
 
 namespace {
@@ -13,9 +15,11 @@ UnixMs on_calendar(Instant at, std::int64_t unix_ms_at_origin) {
   return UnixMs{unix_ms_at_origin + at.ns() / 1'000'000};
 }
 
+double milliseconds_of(Duration duration) { return static_cast<double>(duration.count()) / 1e6; }
+
 }  // namespace
 
-Health::Health(const HealthConfig& config, Instant now) : config_(config) {
+Health::Health(const HealthConfig& config, Instant now) : config_(config), usual_(config.slow_after) {
   process_.since = process_.observed_at = now;
   progress_.since = progress_.observed_at = now;
 }
@@ -37,6 +41,8 @@ bool Health::driver_started(Instant now) {
   end_ = {};
   ended_as_when_asked_ = false;
   cause_.clear();
+  usual_.forget();
+  slowness_.clear();
   round_trip_.reset();
   outputs_.clear();
   const bool process_changed = set(process_, msg::Process::kRunning, now);
@@ -49,7 +55,19 @@ bool Health::described(Instant now) {
   return !greeted_ && answered(now);
 }
 
-bool Health::probe_answered(Instant now) { return stage_ == Stage::kProbeOutstanding && answered(now); }
+bool Health::probe_answered(Instant now) {
+  if (stage_ != Stage::kProbeOutstanding) return false;
+  const Duration took = now - probe_sent_at_;
+  // What it is when that begins; it would be another report each second if it were kept up to date.
+  const bool changed = usual_.answered(took);
+  if (changed && usual_.slow()) {
+    slowness_ = fmt::format("a probe took {:.3g} ms, its usual is {:.3g} ms", milliseconds_of(took),
+                            milliseconds_of(usual_.usual()));
+  } else if (changed) {
+    slowness_.clear();
+  }
+  return answered(now);
+}
 
 bool Health::answered(Instant now) {
   round_trip_ = now - probe_sent_at_;
@@ -58,7 +76,7 @@ bool Health::answered(Instant now) {
   greeted_ = true;
   cause_.clear();
   const bool process_changed = set(process_, msg::Process::kRunning, now);
-  return set(progress_, msg::Progress::kOk, now) || process_changed;
+  return set(progress_, usual_.slow() ? msg::Progress::kSlow : msg::Progress::kOk, now) || process_changed;
 }
 
 bool Health::cause_seen(const driver_event::CauseSeen& seen, Instant now) {
@@ -90,6 +108,8 @@ bool Health::gone(const driver_event::Gone& gone, Instant now) {
   end_ = gone.end;
   ended_as_when_asked_ = gone.as_when_asked;
   cause_.clear();
+  usual_.forget();
+  slowness_.clear();
   for (auto& output : outputs_) set(output.second, msg::OutputState::kUnknown, now);
   set(progress_, msg::Progress::kUnknown, now);
   set(process_, gone.end.signal ? msg::Process::kKilled : msg::Process::kExited, now);
@@ -147,8 +167,8 @@ msg::StatusReport Health::report(Instant now, std::int64_t unix_ms_at_origin) co
   // Without this, the end of cage by SIGABRT would read like a crash, also when somebody merely asked it to end.
   if (ended_as_when_asked_) report.process.note = "it ends like this when it is asked to";
   report.progress.state = progress_.state;
-  if (round_trip_) report.progress.round_trip_ms = static_cast<double>(round_trip_->count()) / 1e6;
-  report.progress.cause = cause_;
+  if (round_trip_) report.progress.round_trip_ms = milliseconds_of(*round_trip_);
+  report.progress.cause = cause_.empty() ? slowness_ : cause_;
   report.progress.since = calendar(progress_.since);
   report.progress.observed_at = calendar(progress_.observed_at);
   for (const auto& output : outputs_) {
