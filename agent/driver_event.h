@@ -42,8 +42,8 @@ struct CauseSeen {
 // of a driver.
 struct Gone {
   ProcessEnd end;
-  std::string text;       // "killed by signal 9 (SIGKILL)", "closed its Wayland socket"
-  bool as_asked = false;  // it ended as this program does when it is asked to
+  std::string text;            // "killed by signal 9 (SIGKILL)", "closed its Wayland socket"
+  bool as_when_asked = false;  // this compositor is known to end like this when it gets SIGTERM
 };
 // A command ended. `status` kDone or an error; `result` holds "before" and "after" where the command changed something.
 struct CommandFinished {

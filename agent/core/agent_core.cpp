@@ -132,19 +132,24 @@ void AgentCore::on(input::DriverStarted&, Instant now, Outputs&) {
 
 void AgentCore::on(input::FromDriver& from, Instant now, Outputs& out) {
   bool changed = false;
-  std::visit(Overloaded{[&](driver_event::Described& e) { on_described(e, now, out); },
-                        [&](driver_event::OutputsChanged& e) { changed = health_.outputs_changed(e.outputs, now); },
-                        [&](driver_event::ProbeAnswered&) {
-                          changed = health_.probe_answered(now);
-                          if (supervision_ && health_.round_trip()) {
-                            supervision_->recorder().probe(now, *health_.round_trip());
-                          }
-                        },
-                        [&](driver_event::CauseSeen& e) { changed = health_.cause_seen(e, now); },
-                        [&](driver_event::Gone& e) { on_gone(e, now, out); },
-                        [&](driver_event::CommandFinished& e) { commands_.driver_finished(std::move(e), now, out); },
-                        [&](driver_event::CommandPart& e) { commands_.part(std::move(e), out); }},
-             from.event);
+  std::visit(
+      Overloaded{[&](driver_event::Described& e) { on_described(e, now, out); },
+                 [&](driver_event::OutputsChanged& e) { changed = health_.outputs_changed(e.outputs, now); },
+                 [&](driver_event::ProbeAnswered&) {
+                   const bool was_slow = !health_.slowness().empty();
+                   changed = health_.probe_answered(now);
+                   if (!was_slow && !health_.slowness().empty()) {
+                     out.log.push_back(LogEvent(Severity::kWarning, "compositor.slow").with("why", health_.slowness()));
+                   }
+                   if (supervision_ && health_.round_trip()) {
+                     supervision_->recorder().probe(now, *health_.round_trip());
+                   }
+                 },
+                 [&](driver_event::CauseSeen& e) { changed = health_.cause_seen(e, now); },
+                 [&](driver_event::Gone& e) { on_gone(e, now, out); },
+                 [&](driver_event::CommandFinished& e) { commands_.driver_finished(std::move(e), now, out); },
+                 [&](driver_event::CommandPart& e) { commands_.part(std::move(e), out); }},
+      from.event);
   status_report_.wanted |= changed;
 }
 
@@ -196,10 +201,11 @@ bool AgentCore::compare_parts(const msg::Manifest& next, Instant now, Outputs& o
 }
 
 void AgentCore::on_gone(const driver_event::Gone& gone, Instant now, Outputs& out) {
-  if (described_ && !gone.as_asked) crash_ = gone.end;
+  const bool as_asked = gone.as_when_asked || gone.end.code == 0;
+  if (described_ && !as_asked) crash_ = gone.end;
   described_ = false;
   lost_role_.clear();
-  status_report_.wanted |= health_.gone(gone.end, now);
+  status_report_.wanted |= health_.gone(gone, now);
   status_report_.not_before = std::min(status_report_.not_before, now);
   commands_.compositor_gone(out);
   out.log.push_back(LogEvent(Severity::kWarning, "compositor.gone").with("why", gone.text));
@@ -223,7 +229,7 @@ void AgentCore::on(input::ChildEnded& child, Instant now, Outputs& out) {
   const UnixMs before = crash_at();
   supervision_->ended(child, now, unix_ms_at_origin_, commands_, out);
   crash_unsent_ |= crash_at() != before;
-  on_gone(driver_event::Gone{child.end, child.text}, now, out);
+  on_gone({child.end, child.text}, now, out);
 }
 
 void AgentCore::record(Instant now, std::size_t log_before, const Outputs& out) {

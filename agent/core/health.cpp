@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <fmt/format.h>
+
 namespace compositord::agent {
 
 namespace {
@@ -14,9 +16,11 @@ UnixMs on_calendar(Instant at, std::int64_t unix_ms_at_origin) {
   return UnixMs{unix_ms_at_origin + at.ns() / 1'000'000};
 }
 
+double milliseconds_of(Duration duration) { return static_cast<double>(duration.count()) / 1e6; }
+
 }  // namespace
 
-Health::Health(const HealthConfig& config, Instant now) : config_(config) {
+Health::Health(const HealthConfig& config, Instant now) : config_(config), usual_(config.slow_after) {
   process_.since = process_.observed_at = now;
   progress_.since = progress_.observed_at = now;
 }
@@ -36,7 +40,10 @@ bool Health::driver_started(Instant now) {
   probe_sent_at_ = now;
   next_look_at_ = now + config_.slow_after;
   end_ = {};
+  ended_as_when_asked_ = false;
   cause_.clear();
+  usual_.forget();
+  slowness_.clear();
   round_trip_.reset();
   outputs_.clear();
   const bool process_changed = set(process_, msg::Process::kRunning, now);
@@ -49,7 +56,19 @@ bool Health::described(Instant now) {
   return !greeted_ && answered(now);
 }
 
-bool Health::probe_answered(Instant now) { return stage_ == Stage::kProbeOutstanding && answered(now); }
+bool Health::probe_answered(Instant now) {
+  if (stage_ != Stage::kProbeOutstanding) return false;
+  const Duration took = now - probe_sent_at_;
+  // What it is when that begins; it would be another report each second if it were kept up to date.
+  const bool changed = usual_.answered(took);
+  if (changed && usual_.slow()) {
+    slowness_ = fmt::format("a probe took {:.3g} ms, its usual is {:.3g} ms", milliseconds_of(took),
+                            milliseconds_of(usual_.usual()));
+  } else if (changed) {
+    slowness_.clear();
+  }
+  return answered(now);
+}
 
 bool Health::answered(Instant now) {
   round_trip_ = now - probe_sent_at_;
@@ -58,7 +77,7 @@ bool Health::answered(Instant now) {
   greeted_ = true;
   cause_.clear();
   const bool process_changed = set(process_, running(), now);
-  return set(progress_, msg::Progress::kOk, now) || process_changed;
+  return set(progress_, usual_.slow() ? msg::Progress::kSlow : msg::Progress::kOk, now) || process_changed;
 }
 
 bool Health::cause_seen(const driver_event::CauseSeen& seen, Instant now) {
@@ -84,15 +103,18 @@ bool Health::outputs_changed(const std::vector<std::pair<std::string, msg::Outpu
   return changed;
 }
 
-bool Health::gone(const ProcessEnd& end, Instant now) {
+bool Health::gone(const driver_event::Gone& gone, Instant now) {
   stage_ = Stage::kAbsent;
   greeted_ = false;
-  end_ = end;
+  end_ = gone.end;
+  ended_as_when_asked_ = gone.as_when_asked;
   lost_part_.reset();
   cause_.clear();
+  usual_.forget();
+  slowness_.clear();
   for (auto& output : outputs_) set(output.second, msg::OutputState::kUnknown, now);
   set(progress_, msg::Progress::kUnknown, now);
-  set(process_, end.signal ? msg::Process::kKilled : msg::Process::kExited, now);
+  set(process_, gone.end.signal ? msg::Process::kKilled : msg::Process::kExited, now);
   return true;
 }
 
@@ -162,9 +184,11 @@ msg::StatusReport Health::report(Instant now, std::int64_t unix_ms_at_origin) co
   report.sent_at = calendar(now);
   report.process = {
       process_.state, end_.code, end_.signal, lost_part_, calendar(process_.since), calendar(process_.observed_at)};
+  // Without this, the end of cage by SIGABRT would read like a crash, also when somebody merely asked it to end.
+  if (ended_as_when_asked_) report.process.note = "it ends like this when it is asked to";
   report.progress.state = progress_.state;
-  if (round_trip_) report.progress.round_trip_ms = static_cast<double>(round_trip_->count()) / 1e6;
-  report.progress.cause = cause_;
+  if (round_trip_) report.progress.round_trip_ms = milliseconds_of(*round_trip_);
+  report.progress.cause = cause_.empty() ? slowness_ : cause_;
   report.progress.since = calendar(progress_.since);
   report.progress.observed_at = calendar(progress_.observed_at);
   for (const auto& output : outputs_) {

@@ -5,7 +5,8 @@
 //   progress    | becomes    | when
 //   ------------|------------|----------------------------------------------------------------
 //   any         | kUnknown   | the compositor is gone, or a new one has accepted a connection
-//   any         | kOk        | the probe was answered
+//   any         | kOk        | the probe was answered, and the last ones didn't take much longer than usual
+//   any         | kSlow      | the probe was answered, but the last ones took much longer than usual (usual_round_trip.h)
 //   kOk/kUnknown| kSlow      | the probe is older than slow_after
 //   kSlow       | kSuspect   | … than suspect_after
 //   kSuspect    | kFrozen    | … than frozen_after
@@ -16,6 +17,7 @@
 #include <vector>
 
 #include "agent/core/agent_config.h"
+#include "agent/core/usual_round_trip.h"
 #include "agent/driver_event.h"
 #include "common/base/instant.h"
 #include "common/msg/status.h"
@@ -38,7 +40,7 @@ class Health {
   bool probe_answered(Instant now);
   bool cause_seen(const driver_event::CauseSeen& seen, Instant now);
   bool outputs_changed(const std::vector<std::pair<std::string, msg::OutputState>>& outputs, Instant now);
-  bool gone(const ProcessEnd& end, Instant now);
+  bool gone(const driver_event::Gone& gone, Instant now);
   // What answers is only a part of what was there: the compositing manager crashed, its X server goes on. Until it is back,
   // or this is gone as well, the process fact says how it ended. `note`: the sentence for it.
   bool part_lost(const ProcessEnd& end, std::string note, Instant now);
@@ -51,6 +53,8 @@ class Health {
   // Whether a compositor has been seen at all since the agent started.
   bool has_compositor() const noexcept { return stage_ != Stage::kAbsent; }
   const std::optional<Duration>& round_trip() const noexcept { return round_trip_; }  // of the last answered probe
+  // "a probe took 120 ms, its usual is 3 ms", while it answers much slower than usual; else empty.
+  const std::string& slowness() const noexcept { return slowness_; }
   // The facts, with times on the calendar whose origin is `unix_ms_at_origin`.
   msg::StatusReport report(Instant now, std::int64_t unix_ms_at_origin) const;
 
@@ -77,9 +81,12 @@ class Health {
   Fact<msg::Process> process_;
   ProcessEnd end_;
   std::optional<std::string> lost_part_;  // the sentence
+  bool ended_as_when_asked_ = false;
   Fact<msg::Progress> progress_;
   std::optional<Duration> round_trip_;
-  std::string cause_;
+  std::string cause_;  // of a late probe, as the kernel tells it
+  UsualRoundTrip usual_;
+  std::string slowness_;
   std::vector<std::pair<std::string, Fact<msg::OutputState>>> outputs_;
 };
 

@@ -38,10 +38,6 @@ bool is_known_exit(std::string_view compositor, const ProcessEnd& end) noexcept 
   });
 }
 
-bool ends_as_asked(std::string_view compositor, const ProcessEnd& end) noexcept {
-  return end.code == 0 || is_known_exit(compositor, end);
-}
-
 std::string describe_end_of(std::string_view compositor, const ProcessEnd& end) {
   std::string text = describe_end(end);
   if (!is_known_exit(compositor, end)) return text;

@@ -12,9 +12,6 @@ namespace compositord::agent {
 // come from a real fault. Who asked for the end may take it for the answer.
 bool is_known_exit(std::string_view compositor, const ProcessEnd& end) noexcept;
 
-// Code 0, or a known exit.
-bool ends_as_asked(std::string_view compositor, const ProcessEnd& end) noexcept;
-
 // describe_end(), and what is known of such an end: "killed by signal 6 (SIGABRT), as cage ends when it is asked to".
 std::string describe_end_of(std::string_view compositor, const ProcessEnd& end);
 

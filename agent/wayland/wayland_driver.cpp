@@ -230,7 +230,7 @@ void WaylandDriver::say_gone(const ProcessEnd& end, std::string text, DriverOutp
   identify_.on_gone(out);
   screenshots_.on_gone("the compositor", out);
   if (companion_ != nullptr) companion_->on_gone(out);
-  out.events.emplace_back(driver_event::Gone{end, std::move(text)});
+  out.events.emplace_back(driver_event::Gone{end, std::move(text), is_known_exit(name(), end)});
 }
 
 void WaylandDriver::check_version(Instant now, DriverOutputs& out) {

@@ -304,26 +304,26 @@ void X11Driver::check_end(Instant now, DriverOutputs& out) {
   if (state_ == State::kGone || state_ == State::kEnding) return;
   if (XClient* client = watched()) {
     if (const auto end = client->check_end(now)) {
-      say_gone(*end, describe_end_of(client->name(), *end), ends_as_asked(client->name(), *end), out);
+      say_gone({*end, describe_end_of(client->name(), *end), is_known_exit(client->name(), *end)}, out);
     }
   }
 }
 
 void X11Driver::check_server_end(Instant now, DriverOutputs& out) {
   const std::string who = watched() == nullptr ? "" : "its X server was lost: ";
-  if (const auto end = server_.check_end(now)) return say_gone(*end, who + describe_end(*end), end->code == 0, out);
+  if (const auto end = server_.check_end(now)) return say_gone({*end, who + describe_end(*end)}, out);
   if (state_ != State::kEnding) return;
   // Without a pidfd nobody will ever tell more; a server that ended and owes only the cause has its own deadline.
   const bool waits = server_.is_watched() && (now < ending_until_ || server_.owes_only_the_cause());
-  if (!waits) say_gone(ProcessEnd{}, who + broken_text_, false, out);
+  if (!waits) say_gone({ProcessEnd{}, who + broken_text_}, out);
 }
 
-void X11Driver::say_gone(const ProcessEnd& end, std::string text, bool as_asked, DriverOutputs& out) {
+void X11Driver::say_gone(driver_event::Gone gone, DriverOutputs& out) {
   state_ = State::kGone;
   if (runner_) runner_->on_gone(out);
   if (identify_) identify_->on_gone(out);
   screenshots_.on_gone("the display", out);
-  out.events.emplace_back(driver_event::Gone{end, std::move(text), as_asked});
+  out.events.emplace_back(std::move(gone));
 }
 
 // --- progress ---

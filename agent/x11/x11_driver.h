@@ -80,7 +80,7 @@ class X11Driver : public Driver {
   void adopt(std::optional<XClient>& client, const RoleWindow& window, Instant now, DriverOutputs& out);
   void check_end(Instant now, DriverOutputs& out);
   void check_server_end(Instant now, DriverOutputs& out);
-  void say_gone(const ProcessEnd& end, std::string text, bool as_asked, DriverOutputs& out);
+  void say_gone(driver_event::Gone gone, DriverOutputs& out);
   void check_versions(Instant now);
   void check_probe(Instant now, DriverOutputs& out);
   void describe_if_due(Instant now, DriverOutputs& out);

@@ -73,7 +73,7 @@ struct ProcessFact {
   Process state = Process::kUnknown;
   std::optional<std::int32_t> code;    // with kExited, where the kernel or being the parent told it
   std::optional<std::int32_t> signal;  // with kKilled
-  // Of an agent that starts its compositor itself: what becomes of one that is gone, "crash loop: …".
+  // Of one that is gone: that it always ends like this when it is asked to, or what becomes of it, "crash loop: …".
   std::optional<std::string> note;
   UnixMs since;
   UnixMs observed_at;

@@ -16,6 +16,7 @@
 #include "common/base/clock.h"
 #include "tests/support/compositor_process.h"
 #include "tests/support/driver_loop.h"
+#include "tests/support/support_facts.h"
 
 namespace compositord {
 namespace {
@@ -140,6 +141,8 @@ TEST_P(EveryCompositor, IsDescribedOnceItAnswers) {
   DriverLoop loop(in(dir_));
   compositor.start();
   ASSERT_TRUE(loop.wait_for_described()) << loop.log_text();
+  // On a busy machine it is described before its executable has told its version.
+  ASSERT_TRUE(loop.run_until([&] { return !loop.last<Described>()->manifest.version.empty(); })) << loop.log_text();
   const msg::Manifest& manifest = loop.last<Described>()->manifest;
   EXPECT_EQ(manifest.name, GetParam().name);
   EXPECT_EQ(manifest.version, GetParam().version);
@@ -158,6 +161,15 @@ TEST_P(EveryCompositor, IsDescribedOnceItAnswers) {
   EXPECT_EQ(output->scale, 1.0);
   ASSERT_TRUE(loop.run_until([&] { return loop.count<OutputsChanged>() > 0; }));
   EXPECT_THAT(loop.last<OutputsChanged>()->outputs, Contains(Pair(GetParam().output, msg::OutputState::kOn)));
+  test::record_seen(loop, "up");
+}
+
+TEST_P(EveryCompositor, RefusesWhatItCanNotDoWithTheManifestsReason) {
+  CompositorProcess compositor = make();
+  DriverLoop loop(in(dir_));
+  compositor.start();
+  ASSERT_TRUE(loop.wait_for_described()) << loop.log_text();
+  test::expect_and_record_refusals(loop, GetParam().output);
 }
 
 TEST_P(EveryCompositor, AnswersProbesUnlessItIsStopped) {
@@ -183,6 +195,7 @@ TEST_P(EveryCompositor, AnswersProbesUnlessItIsStopped) {
   loop.driver->look_at_process(loop.out);
   EXPECT_FALSE(loop.last<CauseSeen>()->stopped);
   EXPECT_TRUE(loop.probe(seconds(5)));
+  test::record_seen(loop, "frozen");
 }
 
 TEST_P(EveryCompositor, IsGoneWithTheSignalThatKilledIt) {
@@ -197,6 +210,7 @@ TEST_P(EveryCompositor, IsGoneWithTheSignalThatKilledIt) {
   EXPECT_EQ(loop.last<Gone>()->end.signal, 9);
   EXPECT_FALSE(loop.last<Gone>()->end.code);
   EXPECT_EQ(loop.last<Gone>()->text, "killed by signal 9 (SIGKILL)");
+  test::record_seen(loop, "killed");
 }
 
 TEST_P(EveryCompositor, IsGoneAsItEndsWhenItIsAskedTo) {
@@ -211,6 +225,8 @@ TEST_P(EveryCompositor, IsGoneAsItEndsWhenItIsAskedTo) {
   EXPECT_EQ(loop.last<Gone>()->end.code, GetParam().end.code);
   EXPECT_EQ(loop.last<Gone>()->end.signal, GetParam().end.signal);
   EXPECT_EQ(loop.last<Gone>()->text, GetParam().end_text);
+  EXPECT_EQ(loop.last<Gone>()->as_when_asked, GetParam().end.code != 0) << "what ends with code 0 needs no excuse";
+  test::record_seen(loop, "ended");
 }
 
 TEST_P(EveryCompositor, IsSeenAgainSoonAfterARestart) {
@@ -229,6 +245,7 @@ TEST_P(EveryCompositor, IsSeenAgainSoonAfterARestart) {
   RecordProperty("ms_from_start_to_described", static_cast<int>(to_ms(monotonic_now() - started_at)));
   EXPECT_EQ(loop.last<Described>()->manifest.pid, static_cast<std::uint64_t>(compositor.pid()));
   EXPECT_EQ(loop.last<Described>()->manifest.version, GetParam().version);
+  test::record_seen(loop, "back");
 }
 
 // --- finding the display ---
@@ -314,6 +331,7 @@ TEST_F(SwayCommands, SetAMode) {
     const msg::Output* output = find_output(loop_.last<Described>()->manifest, "HEADLESS-1");
     return output != nullptr && output->current_mode && output->current_mode->width_px == 800;
   }));
+  test::record_command(loop_, "output.mode", done);
 }
 
 TEST_F(SwayCommands, SetAModeWithItsRefreshRate) {
@@ -353,6 +371,7 @@ TEST_F(SwayCommands, SetAFractionalScale) {
   EXPECT_EQ(field(swaymsg_output(sway_, "HEADLESS-1"), "scale"), Value(1.5));
   EXPECT_TRUE(
       loop_.run_until([&] { return find_output(loop_.last<Described>()->manifest, "HEADLESS-1")->scale == 1.5; }));
+  test::record_command(loop_, "output.scale", done);
 }
 
 TEST_F(SwayCommands, SetAPosition) {
@@ -361,6 +380,7 @@ TEST_F(SwayCommands, SetAPosition) {
   const Value seen = swaymsg_output(sway_, "HEADLESS-2");
   EXPECT_EQ(field(seen, "rect", "x"), Value(3000)) << msg::encode_json(seen);
   EXPECT_EQ(field(seen, "rect", "y"), Value(-40));
+  test::record_command(loop_, "output.position", done);
 }
 
 TEST_F(SwayCommands, SetATransformAsWaylandMeansIt) {
@@ -372,6 +392,7 @@ TEST_F(SwayCommands, SetATransformAsWaylandMeansIt) {
   EXPECT_THAT(info, HasSubstr("output_transform: 90"));
   // sway itself counts clockwise.
   EXPECT_EQ(field(swaymsg_output(sway_, "HEADLESS-1"), "transform"), Value("270"));
+  test::record_command(loop_, "output.transform", done);
 }
 
 TEST_F(SwayCommands, NameTheOutputsThatAreThere) {
@@ -410,6 +431,7 @@ TEST_F(SwayCommands, DoNotBelieveThatAHeadlessOutputIsSwitchedOff) {
     EXPECT_EQ(lied.status, Status::kFailed) << method << " " << as_text(lied);
     EXPECT_EQ(lied.error, "sway said success and did not do it");
     EXPECT_EQ(field(*lied.result.find("after"), "current_mode", "width_px"), Value(1280));
+    test::record_command(loop_, method, lied);
   }
   // sway keeps the wish that it could not fulfil; what is asked for next must not suffer from it.
   const auto done = loop_.run("output.enable", Value::map({{"output", "HEADLESS-1"}}));

@@ -19,3 +19,13 @@ compositord_script_test(launch
   ARGUMENTS "${CMAKE_BINARY_DIR}/bin"
   LABELS integration
   TIMEOUT 300)
+# `--cycles 1000` by hand is the long run: see tests/integration/README.md.
+set(crash_cycles_options)
+if(COMPOSITORD_SANITIZE)
+  set(crash_cycles_options --sanitized)
+endif()
+compositord_script_test(crash_cycles
+  SCRIPT crash_cycles_test.py
+  ARGUMENTS "${CMAKE_BINARY_DIR}/bin" ${crash_cycles_options}
+  LABELS integration
+  TIMEOUT 300)

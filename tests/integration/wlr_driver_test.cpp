@@ -11,6 +11,7 @@
 #include "common/base/clock.h"
 #include "tests/support/compositor_process.h"
 #include "tests/support/driver_loop.h"
+#include "tests/support/support_facts.h"
 
 namespace compositord {
 namespace {
@@ -79,6 +80,7 @@ TEST_F(PhocCommands, SetACustomModeWithItsRefreshRate) {
     const msg::Output* output = described("HEADLESS-1");
     return output != nullptr && output->current_mode && output->current_mode->width_px == 1024;
   })) << "the manifest does not follow";
+  test::record_command(loop_, "output.mode", done);
 }
 
 TEST_F(PhocCommands, ChangeAllOfAnOutputAtOnce) {
@@ -107,6 +109,7 @@ TEST_F(PhocCommands, SetAFractionalScale) {
   EXPECT_EQ(field(done.result, "after", "scale"), Value(1.5));
   EXPECT_THAT(wlr_randr("HEADLESS-2"), HasSubstr("Scale: 1.500000"));
   EXPECT_TRUE(loop_.run_until([&] { return described("HEADLESS-2")->scale == 1.5; }));
+  test::record_command(loop_, "output.scale", done);
 }
 
 TEST_F(PhocCommands, SetAPosition) {
@@ -114,6 +117,7 @@ TEST_F(PhocCommands, SetAPosition) {
   EXPECT_EQ(done.status, Status::kDone) << as_text(done);
   EXPECT_EQ(field(done.result, "after", "x"), Value(3000));
   EXPECT_THAT(wlr_randr("HEADLESS-2"), HasSubstr("Position: 3000,40"));
+  test::record_command(loop_, "output.position", done);
 }
 
 TEST_F(PhocCommands, SetATransformAsWaylandMeansIt) {
@@ -121,6 +125,7 @@ TEST_F(PhocCommands, SetATransformAsWaylandMeansIt) {
   EXPECT_EQ(done.status, Status::kDone) << as_text(done);
   EXPECT_EQ(field(done.result, "after", "transform"), Value("90"));
   EXPECT_THAT(wlr_randr("HEADLESS-1"), HasSubstr("Transform: 90"));
+  test::record_command(loop_, "output.transform", done);
 }
 
 TEST_F(PhocCommands, FollowOneAnotherInTheirOrder) {
@@ -148,6 +153,7 @@ TEST_F(PhocCommands, SayWhatPhocSaidWhenItCanNotSwitchOff) {
   EXPECT_EQ(field(failed.result, "before", "current_mode", "width_px"), Value(1280));
   EXPECT_EQ(field(failed.result, "after", "current_mode", "width_px"), Value(1280));
   EXPECT_THAT(wlr_randr("HEADLESS-1"), HasSubstr("Enabled: yes"));
+  test::record_command(loop_, "output.disable", failed);
 }
 
 TEST_F(PhocCommands, EnableWhatIsEnabledAlready) {
@@ -162,6 +168,7 @@ TEST_F(PhocCommands, DoNotBelieveThatThePowerIsOff) {
   EXPECT_EQ(failed.error, "phoc accepted it and did not do it");
   EXPECT_EQ(field(failed.result, "before", "powered"), Value(true));
   EXPECT_EQ(field(failed.result, "after", "powered"), Value(true));
+  test::record_command(loop_, "output.power", failed);
   const auto done = loop_.run("output.power", Value::map({{"output", "HEADLESS-1"}, {"on", true}}));
   EXPECT_EQ(done.status, Status::kDone) << as_text(done);
 }

@@ -14,6 +14,7 @@
 #include "agent/x11/x11_driver.h"
 #include "common/base/clock.h"
 #include "tests/support/driver_loop.h"
+#include "tests/support/support_facts.h"
 #include "tests/support/x_display.h"
 
 namespace compositord {
@@ -98,6 +99,7 @@ TEST_F(OnXvfb, ABareServerIsDescribed) {
   EXPECT_EQ(manifest()->parts->size(), 1U);
   ASSERT_TRUE(loop_.run_until([&] { return loop_.count<OutputsChanged>() > 0; }));
   EXPECT_THAT(loop_.last<OutputsChanged>()->outputs, Contains(Pair("screen", msg::OutputState::kOn)));
+  test::record_seen(loop_, "up");
 }
 
 TEST_F(OnXvfb, InputDevicesComeAndGo) {
@@ -155,6 +157,7 @@ TEST_F(OnXvfb, ABareServerAnswersProbesUnlessItIsStopped) {
   server_.signal(SIGCONT);
   EXPECT_TRUE(loop_.run_until([&] { return loop_.count<ProbeAnswered>() == 2; }));
   EXPECT_TRUE(loop_.probe(seconds(5)));
+  test::record_seen(loop_, "frozen");
 }
 
 TEST_F(OnXvfb, ABareServerIsGoneWithItsSignalAndSeenAgain) {
@@ -166,11 +169,13 @@ TEST_F(OnXvfb, ABareServerIsGoneWithItsSignalAndSeenAgain) {
   EXPECT_LT(to_ms(monotonic_now() - killed_at), 200);
   EXPECT_EQ(loop_.last<Gone>()->end.signal, 9);
   EXPECT_EQ(loop_.last<Gone>()->text, "killed by signal 9 (SIGKILL)");
+  test::record_seen(loop_, "killed");
   server_.reap();
   ASSERT_TRUE(loop_.run_until([&] { return loop_.logged("display.stale"); })) << loop_.log_text();
   server_.start();
   ASSERT_TRUE(loop_.wait_for_described()) << loop_.log_text();
   EXPECT_EQ(manifest()->pid, static_cast<std::uint64_t>(server_.pid()));
+  test::record_seen(loop_, "back");
 }
 
 TEST_F(OnXvfb, ABareServerIsGoneWithItsExitCode) {
@@ -180,6 +185,7 @@ TEST_F(OnXvfb, ABareServerIsGoneWithItsExitCode) {
   ASSERT_TRUE(server_.reap());
   ASSERT_TRUE(loop_.run_until([&] { return loop_.count<Gone>() > 0; }));
   EXPECT_EQ(loop_.last<Gone>()->end.code, 0);
+  test::record_seen(loop_, "ended");
 }
 
 // --- compositing managers and window managers ---
@@ -244,6 +250,25 @@ TEST_P(EveryXCompositor, IsDescribed) {
   ASSERT_NE(find_part(*manifest(), "server"), nullptr);
   EXPECT_EQ(find_part(*manifest(), "server")->pid, static_cast<std::uint64_t>(server_.pid()));
   EXPECT_EQ(find_part(*manifest(), "server")->name, "Xvfb");
+  test::record_seen(loop_, "up");
+}
+
+TEST_P(EveryXCompositor, RefusesWhatItCanNotDoWithTheManifestsReason) {
+  test::expect_and_record_refusals(loop_, "screen");
+}
+
+TEST_P(EveryXCompositor, LeavesTheServersOutputsToTheAgent) {
+  const Value screen = Value::map({{"output", "screen"}});
+  for (const auto& [method, params] :
+       {std::pair{"output.mode", Value::map({{"output", "screen"}, {"width_px", 800}, {"height_px", 600}})},
+        {"output.position", Value::map({{"output", "screen"}, {"x", 100}, {"y", 50}})},
+        {"output.disable", screen},
+        {"output.enable", screen}}) {
+    const auto done = loop_.run(method, params);
+    EXPECT_EQ(done.status, Status::kDone) << method << ": " << as_text(done);
+    test::record_command(loop_, method, done);
+  }
+  EXPECT_THAT(output_of("xrandr -d " + display_.name() + " 2>&1"), HasSubstr("screen connected 800x600+100+50"));
 }
 
 TEST_P(EveryXCompositor, AnswersProbesUnlessItIsStopped) {
@@ -258,6 +283,7 @@ TEST_P(EveryXCompositor, AnswersProbesUnlessItIsStopped) {
   compositor_.signal(SIGCONT);
   EXPECT_TRUE(loop_.run_until([&] { return loop_.count<ProbeAnswered>() == answers + 1; }));
   EXPECT_TRUE(loop_.probe(seconds(5)));
+  test::record_seen(loop_, "frozen");
 }
 
 TEST_P(EveryXCompositor, IsGoneWithTheSignalThatKilledItAndSeenAgain) {
@@ -267,25 +293,27 @@ TEST_P(EveryXCompositor, IsGoneWithTheSignalThatKilledItAndSeenAgain) {
   EXPECT_LT(to_ms(monotonic_now() - killed_at), 200);
   EXPECT_EQ(loop_.last<Gone>()->end.signal, 9);
   EXPECT_EQ(loop_.last<Gone>()->text, "killed by signal 9 (SIGKILL)");
-  EXPECT_FALSE(loop_.last<Gone>()->as_asked);
+  test::record_seen(loop_, "killed");
   compositor_.reap();
   ASSERT_TRUE(wait_for_name("Xvfb")) << loop_.log_text();
   compositor_.start();
   ASSERT_TRUE(wait_for_name(GetParam().name)) << loop_.log_text();
   EXPECT_EQ(manifest()->pid, static_cast<std::uint64_t>(compositor_.pid()));
   EXPECT_EQ(loop_.count<Gone>(), 1U);
+  test::record_seen(loop_, "back");
 }
 
 TEST_P(EveryXCompositor, IsGoneAfterACleanStop) {
   compositor_.signal(SIGTERM);
   ASSERT_TRUE(loop_.run_until([&] { return loop_.count<Gone>() > 0; }));
   EXPECT_EQ(loop_.last<Gone>()->end.code, GetParam().code_of_stop) << loop_.last<Gone>()->text;
-  EXPECT_TRUE(loop_.last<Gone>()->as_asked) << loop_.last<Gone>()->text;
+  EXPECT_EQ(loop_.last<Gone>()->as_when_asked, !GetParam().code_of_stop);
   if (!GetParam().code_of_stop) {
     EXPECT_EQ(loop_.last<Gone>()->end.signal, SIGTERM);
     EXPECT_EQ(loop_.last<Gone>()->text,
               "killed by signal 15 (SIGTERM), as " + GetParam().name + " ends when it is asked to");
   }
+  test::record_seen(loop_, "ended");
 }
 
 TEST_P(EveryXCompositor, GoesWithItsServer) {
@@ -421,6 +449,7 @@ TEST_F(XCommands, AreAnnouncedOrRefusedWithAReason) {
                                Field(&msg::CommandSupport::reason, refused.error))));
   }
   EXPECT_EQ(loop_.run("output.paint", Value::map()).status, Status::kNotFound);
+  test::expect_and_record_refusals(loop_, "screen");
 }
 
 TEST_F(XCommands, SetANewModeAndAPosition) {
@@ -437,6 +466,8 @@ TEST_F(XCommands, SetANewModeAndAPosition) {
     return manifest()->outputs.size() == 1 && manifest()->outputs.front().x == 100 &&
            manifest()->outputs.front().current_mode->width_px == 800;
   }));
+  test::record_command(loop_, "output.mode", done);
+  test::record_command(loop_, "output.position", moved);
 }
 
 TEST_F(XCommands, RefuseAModeBeyondTheServersLimit) {
@@ -458,6 +489,8 @@ TEST_F(XCommands, DisableAndEnable) {
   EXPECT_EQ(on.status, Status::kDone) << as_text(on);
   EXPECT_THAT(xrandr(), HasSubstr("screen connected 1280x1024+0+0"));
   EXPECT_TRUE(output_becomes("screen", msg::OutputState::kOn));
+  test::record_command(loop_, "output.disable", off);
+  test::record_command(loop_, "output.enable", on);
 }
 
 TEST_F(XCommands, NameTheOutputsThatAreThere) {
@@ -537,6 +570,13 @@ TEST_F(XCommands, DriveTheOutputsOfARealServer) {
   const auto on = loop_.run("output.enable", Value::map({{"output", "DUMMY1"}}));
   EXPECT_EQ(on.status, Status::kDone) << as_text(on);
   EXPECT_THAT(xrandr(), HasSubstr("DUMMY1 connected 800x600+0+768")) << "it is where it was";
+
+  test::record_seen(loop_, "up");
+  test::record_command(loop_, "output.mode", mode);
+  test::record_command(loop_, "output.position", moved);
+  test::record_command(loop_, "output.disable", off);
+  test::record_command(loop_, "output.enable", on);
+  test::expect_and_record_refusals(loop_, "DUMMY0");
 }
 
 }  // namespace

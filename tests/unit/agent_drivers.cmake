@@ -18,9 +18,10 @@ compositord_test(agent_output
 compositord_test(drivers
   SOURCES ../integration/drivers_test.cpp ../integration/wlr_driver_test.cpp
           ../integration/kde_driver_test.cpp ../integration/mutter_driver_test.cpp ../integration/sway_reload_test.cpp support/driver_loop.cpp
-          support/compositor_process.cpp support/bus_client.cpp
+          support/compositor_process.cpp support/bus_client.cpp support/support_facts.cpp
   LIBRARIES compositord::agent_sway compositord::clock compositord_dep::sdbus
-  LABELS integration
+  LABELS integration support_matrix
+  DEFINITIONS ${COMPOSITORD_SUPPORT_MATRIX}
   TIMEOUT 120)
 compositord_test(launcher
   SOURCES launcher_test.cpp support/temp_dir.cpp

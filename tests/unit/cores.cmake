@@ -8,7 +8,7 @@ compositord_test(broker_core
   SOURCES timer_queue_test.cpp verdict_test.cpp alert_table_test.cpp feed_test.cpp majordomo_test.cpp
   LIBRARIES compositord::broker_core)
 compositord_test(agent_core
-  SOURCES health_test.cpp agent_core_test.cpp confirmation_test.cpp supervisor_test.cpp flight_recorder_test.cpp supervision_test.cpp
+  SOURCES health_test.cpp usual_round_trip_test.cpp agent_core_test.cpp confirmation_test.cpp supervisor_test.cpp flight_recorder_test.cpp supervision_test.cpp
   LIBRARIES compositord::agent_core)
 compositord_test(fault
   SOURCES fault_test.cpp support/scenario.cpp support/scenario_text.cpp

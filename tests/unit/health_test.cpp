@@ -140,7 +140,7 @@ TEST_F(HealthTest, OurOwnStallCondemnsNobody) {
 TEST_F(HealthTest, AnEndNamesCodeOrSignalAndLeavesOutputsUnknown) {
   start();
   EXPECT_TRUE(health_.outputs_changed({{"DP-1", msg::OutputState::kOn}}, at_ms(20)));
-  EXPECT_TRUE(health_.gone({{}, 9}, at_ms(50)));
+  EXPECT_TRUE(health_.gone({{{}, 9}, "killed"}, at_ms(50)));
   EXPECT_EQ(report().process.state, Process::kKilled);
   EXPECT_EQ(report().process.signal, 9);
   EXPECT_EQ(progress(), Progress::kUnknown);
@@ -149,9 +149,95 @@ TEST_F(HealthTest, AnEndNamesCodeOrSignalAndLeavesOutputsUnknown) {
   health_.driver_started(at_ms(60));
   EXPECT_FALSE(report().process.signal.has_value());
   EXPECT_TRUE(report().outputs.empty());
-  health_.gone({1, {}}, at_ms(70));
+  health_.gone({{1, {}}, "exited"}, at_ms(70));
   EXPECT_EQ(report().process.state, Process::kExited);
   EXPECT_EQ(report().process.code, 1);
+}
+
+class SlowHealthTest : public HealthTest {
+ protected:
+  // Answers `count` probes after `took_ms` each; how many of them were worth a report.
+  int answer(int count, std::int64_t took_ms) {
+    int reports = 0;
+    frozen_ = true;  // so that run() leaves the answers to us
+    for (int i = 0; i < count; ++i) {
+      const std::int64_t sent_ms = health_.next_deadline().ns() / 1'000'000;
+      run(sent_ms);
+      now_ = at_ms(sent_ms + took_ms);
+      reports += health_.probe_answered(now_) ? 1 : 0;
+    }
+    return reports;
+  }
+};
+
+TEST_F(SlowHealthTest, ACompositorMuchSlowerThanUsualIsSlowAndBothFiguresAreTold) {
+  start();
+  EXPECT_EQ(answer(60, 3), 0);
+  EXPECT_EQ(answer(4, 120), 0);
+  EXPECT_EQ(progress(), Progress::kOk);
+  EXPECT_EQ(answer(1, 120), 1);
+  EXPECT_EQ(progress(), Progress::kSlow);
+  EXPECT_EQ(report().progress.cause, "a probe took 120 ms, its usual is 3 ms");
+  EXPECT_EQ(answer(60, 125), 0) << "said once, not each second";
+  EXPECT_EQ(report().progress.round_trip_ms, 125.0);
+  EXPECT_EQ(answer(2, 3), 0);
+  EXPECT_EQ(answer(1, 3), 1);
+  EXPECT_EQ(progress(), Progress::kOk);
+  EXPECT_EQ(report().progress.cause, "");
+}
+
+TEST_F(SlowHealthTest, AFreezeOfASlowOneIsStillFoundInTimeAndLeavesItSlow) {
+  start();
+  answer(60, 3);
+  answer(5, 120);
+  frozen_ = true;
+  const std::int64_t now_ms = now_.ns() / 1'000'000;
+  run(now_ms + 3'000);
+  EXPECT_EQ(progress(), Progress::kSuspect);
+  health_.cause_seen({true, "stopped"}, now_);
+  EXPECT_EQ(report().progress.cause, "stopped") << "what the kernel says is nearer";
+  run(now_ms + 5'000);
+  EXPECT_EQ(progress(), Progress::kFrozen);
+  EXPECT_TRUE(health_.probe_answered(now_));
+  EXPECT_EQ(progress(), Progress::kSlow);
+  EXPECT_EQ(report().progress.cause, "a probe took 120 ms, its usual is 3 ms");
+}
+
+TEST_F(SlowHealthTest, OneThatAlwaysNeedsLongerThanTheFixedLimitStaysSlow) {
+  start();
+  frozen_ = true;
+  int reports = 0;
+  for (int i = 0; i < 60; ++i) {
+    const std::int64_t sent_ms = health_.next_deadline().ns() / 1'000'000;
+    run(sent_ms + 350);
+    if (health_.probe_answered(now_)) ++reports;
+  }
+  EXPECT_EQ(progress(), Progress::kSlow);
+  EXPECT_LE(reports, 5) << "it flaps";
+}
+
+TEST_F(SlowHealthTest, WhatWasUsualIsForgottenWithTheProcess) {
+  start();
+  answer(60, 3);
+  answer(5, 120);
+  health_.gone({{{}, 9}, "killed"}, now_);
+  EXPECT_EQ(health_.slowness(), "");
+  const std::int64_t now_ms = now_.ns() / 1'000'000;
+  health_.driver_started(at_ms(now_ms));
+  health_.described(at_ms(now_ms + 10));
+  EXPECT_EQ(answer(60, 120), 0);
+  EXPECT_EQ(progress(), Progress::kOk);
+}
+
+TEST_F(HealthTest, AnEndThatIsUsualWhenItIsAskedToSaysSo) {
+  start();
+  health_.gone({{{}, 6}, "killed by signal 6", true}, at_ms(50));
+  EXPECT_EQ(report().process.signal, 6);
+  EXPECT_EQ(report().process.note, "it ends like this when it is asked to");
+  health_.driver_started(at_ms(60));
+  EXPECT_FALSE(report().process.note);
+  health_.gone({{{}, 6}, "killed by signal 6"}, at_ms(70));
+  EXPECT_FALSE(report().process.note);
 }
 
 TEST_F(HealthTest, EachOutputKeepsItsSinceUntilItsStateChanges) {
