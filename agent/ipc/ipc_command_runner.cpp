@@ -88,7 +88,8 @@ void IpcCommandRunner::on_find_new(const std::string& payload, Instant now, Driv
   const auto added = std::find_if(outputs->begin(), outputs->end(), is_new);
   if (added == outputs->end()) {
     if (now >= give_up_at_) {
-      return finish(Status::kFailed, fmt::format("{} said success and no output was added", dialect_->compositor()), out);
+      return finish(Status::kFailed, fmt::format("{} said success and no output was added", dialect_->compositor()),
+                    out);
     }
     ask_at_ = now + kReadBackInterval;
     return;
@@ -146,11 +147,11 @@ void IpcCommandRunner::fail_read_back(DriverOutputs& out) {
 
 void IpcCommandRunner::tick(Instant now, DriverOutputs& out) {
   if (step_ != Step::kIdle && queue_.front_is_late(now)) {
-    finish(
-        Status::kDeadline,
-        fmt::format("{} did not {}", dialect_->compositor(),
-                    is_sent() ? "show the change in time; its outcome is unknown" : "answer in time; nothing was changed"),
-        out);
+    finish(Status::kDeadline,
+           fmt::format(
+               "{} did not {}", dialect_->compositor(),
+               is_sent() ? "show the change in time; its outcome is unknown" : "answer in time; nothing was changed"),
+           out);
   }
   queue_.end_waiting(step_ != Step::kIdle, now, out);
 }

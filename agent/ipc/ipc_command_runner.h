@@ -73,7 +73,7 @@ class IpcCommandRunner {
   std::size_t wish_ = 0;      // of the one at work: those before it are done
   KnownOutput before_wish_;
   std::vector<std::string> names_before_;  // of all outputs, for output.add
-  std::string refusal_;  // the compositor's own words to the one at work, when those were no success
+  std::string refusal_;                    // the compositor's own words to the one at work, when those were no success
   Step step_ = Step::kIdle;
   bool asked_ = false;  // a reply is owed, perhaps to a command that has ended; nothing is asked before it came
   Instant ask_at_;      // the next read-back

@@ -196,7 +196,7 @@ Result<void> IpcDriver::take_facts(IpcQuestion question, const std::string& payl
       return dialect_->parse_outputs(payload).map([&](std::vector<KnownOutput>&& v) { outputs_ = std::move(v); });
     case IpcQuestion::kInputs:
       return dialect_->parse_inputs(payload).map([&](std::vector<msg::InputDevice>&& v) { inputs_ = std::move(v); });
-    case IpcQuestion::kCommand:         // the runner's
+    case IpcQuestion::kCommand:        // the runner's
     case IpcQuestion::kReload: break;  // the reload's
   }
   return {};
@@ -228,9 +228,9 @@ void IpcDriver::ask_next(Instant now) {
   owed_ = question;
   reply_late_at_ = now + kReplyLate;
   const auto sent =
-      session_->ask(question, command           ? command->text
-                              : !reload.empty() ? reload
-                                                : dialect_->request(question));
+      session_->ask(command ? command->question : question, command           ? command->text
+                                                            : !reload.empty() ? reload
+                                                                              : dialect_->request(question));
   if (!sent) ipc_broke(sent.error(), now);
 }
 

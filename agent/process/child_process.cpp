@@ -113,7 +113,7 @@ Result<ChildProcess> ChildProcess::start(const ChildCommand& command) {
   auto output = open_pipe();
   if (!output) return tl::unexpected(output.error());
   const std::vector<char*> arguments = pointers(command.arguments);
-  const std::vector<char*> environment = 
+  const std::vector<char*> environment =
       command.environment ? pointers(*command.environment) : std::vector<char*>();  // into the command's own texts
   Setup setup{};
   setup.executable = command.executable.empty() ? arguments.front() : command.executable.c_str();

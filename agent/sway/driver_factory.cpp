@@ -11,9 +11,9 @@
 #include "agent/hyprland/hyprland_dialect.h"
 #include "agent/hyprland/hyprland_instance.h"
 #include "agent/ipc/ipc_driver.h"
-#include "agent/niri/niri_dialect.h"
 #include "agent/kde/kwin_bus.h"
 #include "agent/mutter/mutter_companion.h"
+#include "agent/niri/niri_dialect.h"
 #include "agent/process/peer.h"
 #include "agent/sway/reload.h"
 #include "agent/sway/sway_dialect.h"
@@ -104,9 +104,8 @@ Result<std::unique_ptr<Driver>> make_wayland_family_driver(ConnectedDisplay disp
   auto wayland = WaylandDriver::create(std::move(display), std::move(*peer), std::move(options), now);
   if (!wayland) return tl::unexpected(wayland.error());
   if (ipc.dialect == nullptr) return std::unique_ptr<Driver>(std::move(*wayland));
-  return std::unique_ptr<Driver>(
-      std::make_unique<IpcDriver>(std::move(*wayland), std::move(ipc.dialect), std::move(ipc.session),
-                                  std::move(ipc.reload)));
+  return std::unique_ptr<Driver>(std::make_unique<IpcDriver>(std::move(*wayland), std::move(ipc.dialect),
+                                                             std::move(ipc.session), std::move(ipc.reload)));
 }
 
 }  // namespace compositord::agent

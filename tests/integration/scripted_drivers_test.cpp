@@ -107,6 +107,7 @@ TEST_P(Scripted, IsDescribedByWaylandAndItsIpc) {
   EXPECT_EQ(output->make, "ACME");
   const bool is_niri = GetParam().executable == "niri";
   for (const msg::CommandSupport& command : manifest().commands) {
+    if (!command.name.starts_with("output.") || command.name == "output.add") continue;
     const bool expected = !(is_niri && command.name == "output.power");
     EXPECT_EQ(command.supported, expected) << command.name;
     EXPECT_EQ(command.reason.empty(), expected) << command.name;
