@@ -27,10 +27,6 @@ constexpr int kReadsPerServiceMax = 16;
 // the driver's own events.
 void be_silent(const char*, va_list) {}
 
-bool is_output_method(const std::string& method) {
-  return std::find(kOutputMethodNames.begin(), kOutputMethodNames.end(), method) != kOutputMethodNames.end();
-}
-
 std::string text_of_failure(wl_display* display, int error) {
   if (error == EPROTO) {
     const wl_interface* interface = nullptr;

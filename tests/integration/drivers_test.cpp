@@ -352,6 +352,7 @@ TEST_F(SwayCommands, ChangeSeveralOutputs) {
   EXPECT_EQ(field(swaymsg_output(sway_, "HEADLESS-1"), "current_mode", "width"), Value(800));
   EXPECT_EQ(field(swaymsg_output(sway_, "HEADLESS-2"), "scale"), Value(2.0));
   EXPECT_EQ(field(swaymsg_output(sway_, "HEADLESS-2"), "rect", "x"), Value(800));
+  test::record_command(loop_, "output.configure", done);
   const auto unknown =
       loop_.run("output.configure", test::configure({Value::map({{"output", "HEADLESS-1"}, {"scale", 3}}),
                                                      Value::map({{"output", "NOPE-1"}, {"scale", 3}})}));
@@ -538,6 +539,7 @@ TEST(SwayOutputs, AreAddedWithWhatIsAskedOfThem) {
   EXPECT_EQ(field(seen, "rect", "x"), Value(3000));
   EXPECT_TRUE(loop.run_until([&] { return find_output(loop.last<Described>()->manifest, "HEADLESS-2") != nullptr; }))
       << "it is not in the manifest";
+  test::record_command(loop, "output.add", added);
   const CommandFinished plain = loop.run("output.add", Value::map());
   EXPECT_EQ(field(plain.result, "after", "name"), Value("HEADLESS-3")) << as_text(plain);
 

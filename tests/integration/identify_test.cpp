@@ -17,6 +17,7 @@
 #include "common/base/clock.h"
 #include "tests/support/compositor_process.h"
 #include "tests/support/driver_loop.h"
+#include "tests/support/support_facts.h"
 #include "tests/support/x_display.h"
 
 namespace compositord {
@@ -100,6 +101,7 @@ TEST_P(OnWlroots, EachOutputShowsWhichItIsForAWhile) {
   EXPECT_NE(first_shown, picture_of("HEADLESS-2")) << "they say the same";
   EXPECT_TRUE(wait_for_picture(loop_, [&] { return picture_of("HEADLESS-1") == first; })) << "it is never taken away";
   EXPECT_TRUE(wait_for_picture(loop_, [&] { return picture_of("HEADLESS-2") == second; }));
+  test::record_command(loop_, "identify", finished);
   EXPECT_EQ(loop_.count<Gone>(), 0U);
 }
 
@@ -178,6 +180,7 @@ TEST(Identify, KwinDrawsItOnEachOutput) {
   const CommandFinished finished = loop.run("identify", params(1));
   EXPECT_EQ(finished.status, Status::kDone) << as_text(finished);
   EXPECT_EQ(field(finished.result, "outputs"), names({"Virtual-0", "Virtual-1"}));
+  test::record_command(loop, "identify", finished);
 }
 
 // --- X ---
@@ -241,6 +244,7 @@ TEST_F(OnX, TheScreenShowsWhichItIsForAWhile) {
   EXPECT_NE(picture(), before);
   EXPECT_EQ(window_at(640, 512), static_cast<xcb_window_t>(XCB_NONE)) << "it takes the clicks";
   EXPECT_TRUE(wait_for_picture(loop_, [&] { return picture() == before; })) << "it is never taken away";
+  test::record_command(loop_, "identify", finished);
 }
 
 TEST_F(OnX, EachOutputOfARealServerShowsItsOwn) {
@@ -253,6 +257,7 @@ TEST_F(OnX, EachOutputOfARealServerShowsItsOwn) {
   EXPECT_EQ(field(finished.result, "outputs"), names({"DUMMY0", "DUMMY1"}));
   EXPECT_EQ(visible_windows(), 2U);
   EXPECT_TRUE(wait_for_picture(loop_, [&] { return visible_windows() == 0; })) << "they are never taken away";
+  test::record_command(loop_, "identify", finished);
 }
 
 TEST_F(OnX, AFrozenServerEndsItInTime) {

@@ -152,6 +152,7 @@ TEST_F(Kwin, ChangesSeveralOutputsTogetherOrNone) {
   EXPECT_EQ(done.result.find("before")->if_array()->size(), 2U) << as_text(done);
   EXPECT_EQ(field(done.result.find("after")->if_array()->at(1), "x"), Value(2000)) << as_text(done);
   EXPECT_EQ(described("Virtual-0")->scale, 1.5);
+  test::record_command(loop_, "output.configure", done);
   // kwin keeps one output on; what was asked of the other one isn't done either.
   const auto refused =
       loop_.run("output.configure", test::configure({Value::map({{"output", "Virtual-0"}, {"enabled", false}}),
@@ -218,6 +219,7 @@ TEST_F(Kwin, ReadsItsConfigurationAgain) {
   bool has_read = false;
   while (!has_read && monotonic_now() < end) has_read = option().find("clickRaise: false") != std::string::npos;
   EXPECT_TRUE(has_read);
+  test::record_command(loop_, "reload", done);
 }
 
 TEST_F(Kwin, TakesNoParametersForAReload) {

@@ -16,6 +16,7 @@
 #include "common/base/clock.h"
 #include "tests/support/compositor_process.h"
 #include "tests/support/driver_loop.h"
+#include "tests/support/support_facts.h"
 
 namespace compositord {
 namespace {
@@ -78,6 +79,7 @@ TEST_F(SwayReload, ReadsAGoodConfigurationAgain) {
   EXPECT_EQ(field(done.result, "checked"), Value(true));
   EXPECT_EQ(field(done.result, "done"),
             Value("sway has reloaded, and told so by its event: " + dir_.path() + "/sway.cfg"));
+  test::record_command(loop_, "reload", done);
   EXPECT_TRUE(loop_.run_until([&] { return width() == 800U; })) << "what the new line says";
 }
 

@@ -15,6 +15,7 @@
 #include "common/base/clock.h"
 #include "tests/support/compositor_process.h"
 #include "tests/support/driver_loop.h"
+#include "tests/support/support_facts.h"
 #include "tests/support/taken_screenshot.h"
 
 namespace compositord {
@@ -105,6 +106,7 @@ TEST_F(SwayScreenshot, OfAnOutputIsUprightAndInItsOwnPixels) {
   EXPECT_EQ(one.image.at(550, 750), kBottomRight);
   EXPECT_EQ(*one.finished.result.find("outputs"), Value::array({"HEADLESS-2"}));
   EXPECT_EQ(*one.finished.result.find("bytes"), Value(std::uint64_t{one.png.size()}));
+  test::record_command(loop_, "screenshot", one.finished);
 }
 
 TEST_F(SwayScreenshot, IsPixelByPixelGrimsInEveryTransform) {
@@ -213,6 +215,7 @@ TEST(WlrootsScreenshot, OfPhocIsGrims) {
   EXPECT_EQ(all.image.width, 2560U);
   EXPECT_EQ(all.image.height, 720U);
   EXPECT_TRUE(all.image.pixels == grim(dir, "wayland-0", "").pixels);
+  test::record_command(loop, "screenshot", all.finished);
 }
 
 TEST(WlrootsScreenshot, OfCageShowsItsClient) {
@@ -226,6 +229,7 @@ TEST(WlrootsScreenshot, OfCageShowsItsClient) {
   ASSERT_EQ(all.finished.status, Status::kDone) << as_text(all.finished);
   EXPECT_EQ(all.image.width, 1280U);
   EXPECT_EQ(all.image.height, 720U);
+  test::record_command(loop, "screenshot", all.finished);
 }
 
 // --- weston ---
@@ -273,6 +277,7 @@ TEST(WestonScreenshot, WithDebugIsUprightAndHasThePixelsOfWestonsOwn) {
     }
   }
   EXPECT_EQ(different, 0U);
+  test::record_command(loop, "screenshot", ours.finished);
 }
 
 TEST(WestonScreenshot, WithoutDebugIsRefusedForGoodAndTheDriverKeepsItsConnection) {

@@ -15,6 +15,7 @@
 #include "common/base/clock.h"
 #include "tests/support/compositor_process.h"
 #include "tests/support/driver_loop.h"
+#include "tests/support/support_facts.h"
 #include "tests/support/taken_screenshot.h"
 #include "tests/support/x_display.h"
 
@@ -81,6 +82,7 @@ TEST_F(XScreenshot, OfABareServerHasTheRootsColour) {
   EXPECT_EQ(all.image.height, 1024U);
   EXPECT_EQ(*all.finished.result.find("outputs"), Value::array({"screen"}));
   EXPECT_EQ(std::count(all.image.pixels.begin(), all.image.pixels.end(), 0x12'ab56U), 1280 * 1024);
+  test::record_command(loop_, "screenshot", all.finished);
 }
 
 TEST_F(XScreenshot, HasTheWindowsThatLieOnTheRoot) {
@@ -116,6 +118,7 @@ TEST_F(XScreenshot, UnderCompositingManagersHasWhatTheyPaint) {
     const CompositorProcess window = open_window("+300+200");
     const TakenScreenshot all = take_screenshot_until(loop_, Value::map(), 320, 220, kWindow);
     EXPECT_EQ(all.image.at(320, 220), kWindow) << as_text(all.finished);
+    test::record_command(loop_, "screenshot", all.finished);
     // With the manager stopped nothing is painted, and the picture is still given.
     manager->signal(SIGSTOP);
     EXPECT_EQ(take_screenshot(loop_).image.at(320, 220), kWindow);

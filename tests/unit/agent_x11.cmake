@@ -10,7 +10,8 @@ compositord_test(x11_drivers
   DEFINITIONS ${COMPOSITORD_SUPPORT_MATRIX}
   TIMEOUT 120)
 compositord_test(identify
-  SOURCES ../integration/identify_test.cpp support/driver_loop.cpp support/compositor_process.cpp support/x_display.cpp
+  SOURCES ../integration/identify_test.cpp support/driver_loop.cpp support/compositor_process.cpp support/support_facts.cpp support/x_display.cpp
   LIBRARIES compositord::agent_identify compositord::agent_x11 compositord::agent_sway compositord::clock
-  LABELS integration
+  LABELS integration support_matrix
+  DEFINITIONS ${COMPOSITORD_SUPPORT_MATRIX}
   TIMEOUT 120)

@@ -4,16 +4,18 @@ compositord_test(agent_capture
           screenshot_runner_test.cpp support/png_image.cpp support/test_shots.cpp
   LIBRARIES compositord::agent_capture compositord::clock compositord_dep::png)
 compositord_test(wayland_screenshot
-  SOURCES ../integration/wayland_screenshot_test.cpp support/driver_loop.cpp support/compositor_process.cpp support/png_image.cpp
+  SOURCES ../integration/wayland_screenshot_test.cpp support/driver_loop.cpp support/compositor_process.cpp support/support_facts.cpp support/png_image.cpp
           support/taken_screenshot.cpp
   LIBRARIES compositord::agent_sway compositord::clock compositord_dep::png
-  LABELS integration
+  LABELS integration support_matrix
+  DEFINITIONS ${COMPOSITORD_SUPPORT_MATRIX}
   TIMEOUT 120)
 compositord_test(x11_screenshot
-  SOURCES ../integration/x11_screenshot_test.cpp support/driver_loop.cpp support/compositor_process.cpp support/png_image.cpp
+  SOURCES ../integration/x11_screenshot_test.cpp support/driver_loop.cpp support/compositor_process.cpp support/support_facts.cpp support/png_image.cpp
           support/taken_screenshot.cpp support/x_display.cpp
   LIBRARIES compositord::agent_x11 compositord::agent_sway compositord::clock compositord_dep::png
-  LABELS integration
+  LABELS integration support_matrix
+  DEFINITIONS ${COMPOSITORD_SUPPORT_MATRIX}
   TIMEOUT 120)
 compositord_test(wayland_capture
   SOURCES wayland_capture_test.cpp support/temp_dir.cpp support/tiny_compositor.cpp
