@@ -283,8 +283,8 @@ void X11Driver::check_versions(Instant now) {
 }
 
 const ScreenOutputs& X11Driver::screen() const {
-  static const ScreenOutputs kNothing;
-  return outputs_ ? *outputs_ : kNothing;
+  static const ScreenOutputs nothing;
+  return outputs_ ? *outputs_ : nothing;
 }
 
 // --- the end ---
