@@ -78,6 +78,16 @@ std::string change_text(const msg::Value& before, const msg::Value& after) {
   return text.empty() ? name + "nothing changed: before and after are the same\n" : text;
 }
 
+CallOptions call_options(const Options& options) {
+  CallOptions call;
+  call.deadline = options.deadline.value_or(options.timeout);
+  if (options.idem) call.idem.emplace(*options.idem);
+  call.queue = options.queue;
+  call.ttl = options.ttl;
+  call.idempotent = options.idempotent;
+  return call;
+}
+
 }  // namespace
 
 std::optional<Failure> objection(const msg::Manifest& manifest, const std::string& id, const std::string& command) {
@@ -131,13 +141,8 @@ Outcome<ExitCode> run_run(Session& session) {
     Outcome<ExitCode> checked = check_manifest(session);
     if (!checked) return checked;
   }
-  CallOptions call;
-  call.deadline = options.deadline.value_or(options.timeout);
-  if (options.idem) call.idem.emplace(*options.idem);
-  call.queue = options.queue;
-  call.ttl = options.ttl;
-  call.idempotent = options.idempotent;
-  const Outcome<msg::Reply> reply = session.bus.call("compositor/" + options.id, options.method, *params, call);
+  const Outcome<msg::Reply> reply =
+      session.bus.call("compositor/" + options.id, options.method, *params, call_options(options));
   if (!reply) return tl::unexpected<Failure>(reply.error());
   const ExitCode code = exit_code_of(reply->header.status);
   msg::Value whole = to_value(reply->header);
