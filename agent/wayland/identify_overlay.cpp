@@ -23,11 +23,9 @@ constexpr int kRoundTrips = 2;
 
 template <class Proxy>
 Proxy* bind(const RegistryMirror& registry, const wl_interface& interface, std::uint32_t version) {
-  for (const auto& [name, global] : registry.globals()) {
-    if (global.name != interface.name || global.version < version) continue;
-    return static_cast<Proxy*>(wl_registry_bind(registry.registry(), name, &interface, version));
-  }
-  return nullptr;
+  const auto* global = registry.find_global(interface.name, version);
+  if (global == nullptr) return nullptr;
+  return static_cast<Proxy*>(wl_registry_bind(registry.registry(), global->first, &interface, version));
 }
 
 }  // namespace
@@ -38,26 +36,13 @@ struct IdentifyOverlay::Shown {
   Shown& operator=(const Shown&) = delete;
   ~Shown() {
     cards.clear();
-    if (callback != nullptr) wl_callback_destroy(callback);
     if (globals.compositor != nullptr) wl_compositor_destroy(globals.compositor);
     if (globals.shm != nullptr) wl_shm_destroy(globals.shm);
     // Its own request to destroy came with version 3, and the end of the connection does the same.
     if (globals.layer_shell != nullptr) wl_proxy_destroy(reinterpret_cast<wl_proxy*>(globals.layer_shell));
   }
-  wl_callback* callback = nullptr;
   wlr::LayerGlobals globals;
   std::vector<std::unique_ptr<wlr::CardSurface>> cards;
-};
-
-// The C callback. `data` is the overlay, which owns what calls it.
-struct OverlayEvents {
-  static void answered(void* data, wl_callback* callback, std::uint32_t) {
-    auto& overlay = *static_cast<IdentifyOverlay*>(data);
-    wl_callback_destroy(callback);
-    overlay.shown_->callback = nullptr;
-    ++overlay.round_trips_;
-  }
-  static constexpr wl_callback_listener kSync{answered};
 };
 
 IdentifyOverlay::IdentifyOverlay() = default;
@@ -98,7 +83,6 @@ Result<void> IdentifyOverlay::begin(const Target& target) {
   connection_ = std::move(*connection);
   shown_ = std::make_unique<Shown>();
   state_ = State::kGreeting;
-  round_trips_ = 0;
   return {};
 }
 
@@ -109,12 +93,11 @@ void IdentifyOverlay::poll_fds(std::vector<pollfd>& fds) const {
 void IdentifyOverlay::service(Instant now, DriverOutputs& out) {
   if (state_ == State::kIdle) return;
   Result<void> went_on = connection_->pump();
-  if (went_on && state_ == State::kGreeting && shown_->callback == nullptr) {
-    if (round_trips_ == kRoundTrips) {
+  if (went_on && state_ == State::kGreeting && !connection_->awaits_round_trip()) {
+    if (connection_->round_trips() == kRoundTrips) {
       went_on = show_cards();
     } else {
-      shown_->callback = wl_display_sync(connection_->display());
-      wl_callback_add_listener(shown_->callback, &OverlayEvents::kSync, this);
+      connection_->ask_round_trip();
     }
     if (went_on) went_on = connection_->pump();
   }

@@ -53,7 +53,6 @@ class IdentifyOverlay {
  private:
   enum class State { kIdle, kGreeting, kShowing, kShown };
   struct Shown;  // what lives on the connection, and goes before it
-  friend struct OverlayEvents;
 
   Result<void> begin(const Target& target);
   Result<void> show_cards();
@@ -67,7 +66,6 @@ class IdentifyOverlay {
   std::optional<std::uint64_t> command_id_;  // until it is answered
   std::unique_ptr<SideConnection> connection_;
   std::unique_ptr<Shown> shown_;
-  int round_trips_ = 0;     // answered in kGreeting
   Instant until_ = kNever;  // of being shown, or of waiting for it
 };
 

@@ -67,6 +67,14 @@ std::vector<msg::Protocol> RegistryMirror::protocols() const {
   return list;
 }
 
+const std::pair<const std::uint32_t, msg::Protocol>* RegistryMirror::find_global(std::string_view interface,
+                                                                                 std::uint32_t version) const {
+  const auto found = std::find_if(globals_.begin(), globals_.end(), [&](const auto& global) {
+    return global.second.name == interface && global.second.version >= version;
+  });
+  return found == globals_.end() ? nullptr : &*found;
+}
+
 std::vector<msg::Output> RegistryMirror::outputs() const {
   std::vector<msg::Output> list;
   std::set<std::string> names;

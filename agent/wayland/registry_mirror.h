@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -45,6 +46,9 @@ class RegistryMirror {
   std::vector<msg::InputDevice> inputs() const;  // one per seat and capability
 
   const std::map<std::uint32_t, msg::Protocol>& globals() const noexcept { return globals_; }  // by registry name
+  // The one of this interface that was announced first; nullptr when there is none in this version or a newer one.
+  const std::pair<const std::uint32_t, msg::Protocol>* find_global(std::string_view interface,
+                                                                   std::uint32_t version = 1) const;
   wl_registry* registry() const noexcept { return registry_; }
   std::vector<wlr::BoundOutput> bound_outputs() const;  // as outputs() names them
   std::vector<PlacedOutput> placed_outputs() const;     // the same

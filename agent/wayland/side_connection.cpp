@@ -19,6 +19,16 @@ constexpr int kReadsPerPumpMax = 16;
 
 }  // namespace
 
+// The C callback. `data` is the connection, which owns what calls it.
+struct SideConnectionEvents {
+  static void answered(void* data, wl_callback*, std::uint32_t) {
+    auto& connection = *static_cast<SideConnection*>(data);
+    connection.round_trip_.reset();
+    ++connection.round_trips_;
+  }
+  static constexpr wl_callback_listener kRoundTrip{answered};
+};
+
 Result<std::unique_ptr<SideConnection>> SideConnection::open(const std::string& socket_path, const Peer& watched) {
   auto socket = connect_unix(socket_path);
   if (!socket) return tl::unexpected(socket.error());
@@ -42,6 +52,8 @@ SideConnection::SideConnection(wl_display* display)
 
 void SideConnection::Disconnect::operator()(wl_display* display) const { wl_display_disconnect(display); }
 
+void SideConnection::DestroyCallback::operator()(wl_callback* callback) const { wl_callback_destroy(callback); }
+
 void SideConnection::poll_fds(std::vector<pollfd>& fds) const {
   const int events = flush_blocked_ ? POLLIN | POLLOUT : POLLIN;
   fds.push_back(pollfd{wl_display_get_fd(display_.get()), static_cast<short>(events), 0});
@@ -54,18 +66,26 @@ Result<void> SideConnection::pump() {
       if (wl_display_dispatch_pending(display) < 0) return broken();
     }
     // On a descriptor without data this returns 0 at once: libwayland reads with MSG_DONTWAIT.
-    if (wl_display_read_events(display) < 0) return broken();
-    const int dispatched = wl_display_dispatch_pending(display);
-    if (dispatched < 0) return broken();
+    const bool read_failed = wl_display_read_events(display) < 0;
+    const int dispatched = wl_display_dispatch_pending(display);  // what came before the end, too
+    if (read_failed || dispatched < 0) return broken();
     if (dispatched == 0) break;
   }
-  flush_blocked_ = wl_display_flush(display) < 0 && errno == EAGAIN;
+  flush();
   return {};
 }
 
+void SideConnection::flush() { flush_blocked_ = wl_display_flush(display_.get()) < 0 && errno == EAGAIN; }
+
+bool SideConnection::was_punished() const { return wl_display_get_error(display_.get()) == EPROTO; }
+
+void SideConnection::ask_round_trip() {
+  round_trip_.reset(wl_display_sync(display_.get()));
+  if (round_trip_) wl_callback_add_listener(round_trip_.get(), &SideConnectionEvents::kRoundTrip, this);
+}
+
 Result<void> SideConnection::broken() const {
-  const int error = wl_display_get_error(display_.get());
-  if (error != EPROTO) return fail(Status::kGone, "it closed the connection");
+  if (!was_punished()) return fail(Status::kGone, "it closed the connection");
   const wl_interface* interface = nullptr;
   std::uint32_t object = 0;
   const std::uint32_t code = wl_display_get_protocol_error(display_.get(), &interface, &object);

@@ -12,6 +12,7 @@
 #include "agent/wayland/registry_mirror.h"
 #include "common/base/result.h"
 
+struct wl_callback;
 struct wl_display;
 
 namespace compositord::agent {
@@ -28,6 +29,15 @@ class SideConnection {
   void poll_fds(std::vector<pollfd>& fds) const;
   // Reads and dispatches what is there, and sends. Errors: kGone when the connection is broken, with the cause.
   Result<void> pump();
+  // Sends what can be sent now; a connection that is broken is found by pump().
+  void flush();
+  // Whether it was ended by a protocol error, which is how some compositors say no.
+  bool was_punished() const;
+
+  // One at a time. Its answer has come when round_trips() has grown.
+  void ask_round_trip();
+  bool awaits_round_trip() const noexcept { return round_trip_ != nullptr; }
+  int round_trips() const noexcept { return round_trips_; }
 
  private:
   explicit SideConnection(wl_display* display);
@@ -35,8 +45,14 @@ class SideConnection {
   struct Disconnect {
     void operator()(wl_display* display) const;
   };
+  struct DestroyCallback {
+    void operator()(wl_callback* callback) const;
+  };
+  friend struct SideConnectionEvents;
   std::unique_ptr<wl_display, Disconnect> display_;
   std::unique_ptr<RegistryMirror> registry_;
+  std::unique_ptr<wl_callback, DestroyCallback> round_trip_;
+  int round_trips_ = 0;
   bool flush_blocked_ = false;  // the socket is full: wait for POLLOUT
 };
 
