@@ -281,16 +281,21 @@ msg::Manifest IpcDriver::manifest() const {
   return m;
 }
 
+std::optional<std::string> IpcDriver::ipc_obstacle(const std::string& method) const {
+  if (method == kReloadMethod && reload_ != nullptr) return reload_->obstacle();
+  if (const auto kind = output_method(method)) return dialect_->obstacle(*kind);
+  const bool can_add = method == kAddName && !dialect_->create_output().empty();
+  return can_add || method == kConfigureName ? std::optional(std::string()) : std::nullopt;
+}
+
 void IpcDriver::offer_commands(msg::Manifest& manifest) const {
   const std::string_view compositor = dialect_->compositor();
   for (msg::CommandSupport& command : manifest.commands) {
     if (command.supported) continue;  // by Wayland's protocols
-    const auto method = output_method(command.name);
-    const bool is_reload = reload_ != nullptr && command.name == kReloadMethod;
-    const bool can_add = command.name == kAddName && !dialect_->create_output().empty();
-    if (!method && command.name != kConfigureName && !can_add && !is_reload) continue;
+    auto why_not = ipc_obstacle(command.name);
+    if (!why_not) continue;
     if (version_) {
-      command.reason = is_reload ? reload_->obstacle() : method ? dialect_->obstacle(*method) : std::string();
+      command.reason = std::move(*why_not);
       command.supported = command.reason.empty();
     } else if (ipc_trouble_.empty()) {
       command.reason = fmt::format("{} does not answer on its IPC socket", compositor);
@@ -321,16 +326,11 @@ void IpcDriver::look_at_process(DriverOutputs& out) { wayland_->look_at_process(
 
 void IpcDriver::execute(std::uint64_t command_id, const std::string& method, const msg::Value& params, Instant now,
                         Instant deadline, DriverOutputs& out) {
-  const auto kind = output_method(method);
-  const bool is_reload = reload_ != nullptr && method == kReloadMethod;
-  if (is_reload && version_ && reload_->obstacle().empty()) {
-    return reload_->begin(command_id, params, wayland_->peer(), now, deadline, out);
-  }
-  const bool can_add = method == kAddName && !dialect_->create_output().empty();
-  const bool is_ours = kind || can_add || method == kConfigureName;  // what else there is, is Wayland's
-  const std::string obstacle = kind ? dialect_->obstacle(*kind) : std::string();
+  const auto why_not = ipc_obstacle(method);
   const bool has_ipc = session_->is_open() || broken_;
-  if (is_ours && has_ipc && obstacle.empty() && !(dialect_->prefers_wayland() && is_wayland_command(method))) {
+  const bool by_wayland = dialect_->prefers_wayland() && is_wayland_command(method);
+  if (has_ipc && why_not && why_not->empty() && !by_wayland) {
+    if (method == kReloadMethod) return reload_->begin(command_id, params, wayland_->peer(), now, deadline, out);
     runner_.execute(command_id, method, params, now, deadline, out);
     return ask_next(now);
   }
@@ -338,11 +338,9 @@ void IpcDriver::execute(std::uint64_t command_id, const std::string& method, con
   wayland_->execute(command_id, method, params, now, deadline, inner);
   for (DriverEvent& event : inner.events) {
     auto* finished = std::get_if<driver_event::CommandFinished>(&event);
-    if (!(is_ours || is_reload) || finished == nullptr || finished->status != Status::kUnsupported) continue;
-    if (is_reload && version_) {
-      finished->error = reload_->obstacle();
-    } else if (has_ipc && !obstacle.empty()) {
-      finished->error = obstacle;
+    if (!why_not || finished == nullptr || finished->status != Status::kUnsupported) continue;
+    if (has_ipc && !why_not->empty()) {
+      finished->error = *why_not;
     } else if (!ipc_trouble_.empty()) {
       finished->error = fmt::format("no {} IPC: {}", dialect_->compositor(), ipc_trouble_);
     }

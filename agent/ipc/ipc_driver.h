@@ -61,6 +61,8 @@ class IpcDriver : public Driver {
   void ipc_failed(const Error& error, Instant now, DriverOutputs& out);
   void describe_if_due(Instant now, DriverOutputs& out);
   bool facts_complete() const noexcept;
+  // Why a method can't go by the IPC, empty when it can; none for what is Wayland's alone.
+  std::optional<std::string> ipc_obstacle(const std::string& method) const;
   bool is_wayland_command(const std::string& method) const;
   msg::Manifest manifest() const;
   void offer_commands(msg::Manifest& manifest) const;
