@@ -83,7 +83,7 @@ void OutputControl::support(std::vector<msg::CommandSupport>& commands, const st
     if (command.name == "output.power") {
       const std::string reason = fmt::format("{} offers no {}", compositor, kPowerInterface);
       command = msg::CommandSupport{command.name, power_ != nullptr, power_ != nullptr ? "" : reason};
-    } else if (manager() != nullptr && command.name.starts_with("output.")) {
+    } else if (manager() != nullptr) {
       const std::string obstacle = manager()->obstacle();
       const std::string reason = obstacle.empty() ? "" : fmt::format("{} {}", compositor, obstacle);
       command = msg::CommandSupport{command.name, obstacle.empty(), reason};

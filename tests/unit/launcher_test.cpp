@@ -153,7 +153,8 @@ TEST_F(LauncherTest, ALaterEndIsLoggedAndReaped) {
 TEST_F(LauncherTest, WhatAProgramLeavesBehindLivesOn) {
   const test::TempDir dir;
   // It leaves a process of its group that says on SIGUSR1 that it lives: one that was killed can't.
-  const std::string left_behind = "sleep 1000 & trap 'kill $!; echo yes > alive; exit' USR1; echo $$ > pid; wait";
+  const std::string left_behind =
+      "tail -f /dev/null & trap 'kill $!; echo yes > alive; exit' USR1; echo $$ > pid; wait";
   const std::string script = "cd " + dir.path().string() + " && sh -c \"$LEFT\" & until [ -s " +
                              (dir.path() / "pid").string() + " ]; do :; done";
   const Value variables = Value::map({{"LEFT", left_behind}});
