@@ -92,8 +92,8 @@ std::string Confirmation::obstacle(Instant now) const {
     case State::kNone: return {};
     case State::kAtWork: return fmt::format("an {} that is to be confirmed is being carried out", method_);
     case State::kOpen:
-      return fmt::format("an {} waits for output.confirm, and is taken back in {} ms without it", method_,
-                         to_ms(until_ > now ? until_ - now : Duration{}));
+      return fmt::format("an {} waits for output.confirm, and is taken back in {:.1f} s without it", method_,
+                         static_cast<double>(to_ms(until_ > now ? until_ - now : Duration{})) / 1e3);
     case State::kTakingBack: return fmt::format("an {} that nobody confirmed is being taken back", method_);
   }
   return {};

@@ -388,9 +388,7 @@ TEST_F(SwayCommands, SetATransformAsWaylandMeansIt) {
   const auto done = loop_.run("output.transform", Value::map({{"output", "HEADLESS-1"}, {"transform", "90"}}));
   EXPECT_EQ(done.status, Status::kDone) << as_text(done);
   EXPECT_EQ(field(*done.result.find("after"), "transform"), Value("90"));
-  const std::string info =
-      output_of("env XDG_RUNTIME_DIR=" + dir_.path() + " WAYLAND_DISPLAY=wayland-1 wayland-info -i wl_output");
-  EXPECT_THAT(info, HasSubstr("output_transform: 90"));
+  EXPECT_THAT(test::wayland_info(dir_, "wayland-1"), HasSubstr("output_transform: 90"));
   // sway itself counts clockwise.
   EXPECT_EQ(field(swaymsg_output(sway_, "HEADLESS-1"), "transform"), Value("270"));
   test::record_command(loop_, "output.transform", done);

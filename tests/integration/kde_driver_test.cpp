@@ -55,11 +55,7 @@ class Kwin : public ::testing::Test {
   }
   const msg::Manifest& manifest() const { return loop_.last<Described>()->manifest; }
   const msg::Output* described(const std::string& name) const { return find_output(manifest(), name); }
-  // The witness that isn't our code: a wl_output is there only while its output is on.
-  std::string wayland_info() const {
-    return output_of("env XDG_RUNTIME_DIR=" + dir_.path() +
-                     " WAYLAND_DISPLAY=wayland-0 wayland-info -i wl_output 2>&1");
-  }
+  std::string wayland_info() const { return test::wayland_info(dir_, "wayland-0"); }
   RuntimeDir dir_;
   CompositorProcess bus_;
   CompositorProcess kwin_;

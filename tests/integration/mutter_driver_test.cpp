@@ -71,9 +71,7 @@ class Mutter : public ::testing::Test {
     return loop_.run_until([&] { return support("output.scale")->supported == supported; });
   }
   // The two witnesses that aren't our code.
-  std::string wayland_info() const {
-    return output_of("env XDG_RUNTIME_DIR=" + dir_.path() + " WAYLAND_DISPLAY=wayland-0 wayland-info 2>&1");
-  }
+  std::string wayland_info() const { return test::wayland_info(dir_, "wayland-0"); }
   std::string state() const {
     return output_of("busctl --address=unix:path=" + dir_.path() +
                      "/bus call org.gnome.Mutter.DisplayConfig /org/gnome/Mutter/DisplayConfig "

@@ -234,4 +234,8 @@ std::string output_of(const std::string& command_line) {
   return text;
 }
 
+std::string wayland_info(const RuntimeDir& dir, const std::string& display) {
+  return output_of("env XDG_RUNTIME_DIR=" + dir.path() + " WAYLAND_DISPLAY=" + display + " wayland-info 2>&1");
+}
+
 }  // namespace compositord::test

@@ -75,5 +75,7 @@ class CompositorProcess {
 
 // What a program prints, for independent witnesses like swaymsg and wayland-info. Killed after 5 s.
 std::string output_of(const std::string& command_line);
+// What a Wayland display announces, by somebody else's hand: a wl_output is there only while its output is on.
+std::string wayland_info(const RuntimeDir& dir, const std::string& display);
 
 }  // namespace compositord::test

@@ -65,7 +65,7 @@ TEST_F(ConfirmationTest, TakesBackWhatNobodyConfirms) {
 TEST_F(ConfirmationTest, KeepsWhatIsConfirmed) {
   change_mode();
   EXPECT_EQ(confirmation_.obstacle(now_),
-            "an output.mode waits for output.confirm, and is taken back in 10000 ms without it");
+            "an output.mode waits for output.confirm, and is taken back in 10.0 s without it");
   EXPECT_EQ(confirmation_.confirm().value(), "output.mode");
   now_ = now_ + seconds(20);
   EXPECT_FALSE(take_back());
