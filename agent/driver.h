@@ -42,6 +42,9 @@ class Driver {
   virtual void start_probe(Instant now, DriverOutputs& out) = 0;
   // Asks the kernel why a probe is late: reads /proc/PID/stat once and answers at once with CauseSeen.
   virtual void look_at_process(DriverOutputs& out) = 0;
+  // Counts the programs that are connected, at once or with a later service(). The answer is ClientsSeen; none while it is what it
+  // was, or nobody has answered yet.
+  virtual void count_clients(Instant now, DriverOutputs& out) = 0;
 
   // Begins a command; ends with exactly one CommandFinished by `deadline`, at the latest with kDeadline. What it gives
   // besides comes before that, as CommandPart.

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "common/base/error_code.h"
+#include "common/base/instant.h"
 #include "common/msg/manifest.h"
 #include "common/msg/status.h"
 
@@ -38,12 +39,26 @@ struct CauseSeen {
   bool stopped = false;
   std::string cause;
 };
+// What the compositor's process uses: its resident memory, and the processor time of all its threads since it began.
+struct UsageSeen {
+  std::uint64_t rss_bytes = 0;
+  Duration cpu_time{};
+};
+// How many programs are connected to it, the agent left out; none: that can't be told.
+struct ClientsSeen {
+  std::optional<std::uint64_t> clients;
+};
+// What a probe of the frames found, at first and when it has changed: empty, or the sentence that it answers and draws none.
+struct FramesSeen {
+  std::string trouble;
+};
 // The compositor is gone: its process ended, or its connection closed while the process is unknown to us. The last event
 // of a driver.
 struct Gone {
   ProcessEnd end;
   std::string text;            // "killed by signal 9 (SIGKILL)", "closed its Wayland socket"
   bool as_when_asked = false;  // this compositor is known to end like this when it gets SIGTERM
+  std::string told_by{};       // who said how, when neither the kernel nor its parent did: "systemd, of weston.service"
 };
 // A command ended. `status` kDone or an error; `result` holds "before" and "after" where the command changed something.
 struct CommandFinished {
@@ -67,6 +82,7 @@ inline constexpr std::size_t kCommandPartBytesMax = 256U << 10U;
 
 using DriverEvent =
     std::variant<driver_event::Described, driver_event::OutputsChanged, driver_event::ProbeAnswered,
-                 driver_event::CauseSeen, driver_event::Gone, driver_event::CommandFinished, driver_event::CommandPart>;
+                 driver_event::CauseSeen, driver_event::UsageSeen, driver_event::ClientsSeen, driver_event::FramesSeen,
+                 driver_event::Gone, driver_event::CommandFinished, driver_event::CommandPart>;
 
 }  // namespace compositord::agent

@@ -17,12 +17,13 @@
 
 #include "agent/io/agent_loop.h"
 #include "agent/kernel/kernel_driver.h"
-#include "agent/process/hangup_signal.h"
+#include "agent/process/pidfd_info.h"
 #include "agent/run_options.h"
 #include "agent/sway/driver_factory.h"
 #include "agent/x11/x11_driver.h"
 #include "agent/x11/x_display_name.h"
 #include "common/base/clock.h"
+#include "common/net/hangup_signal.h"
 #include "common/net/stop_signal.h"
 
 namespace compositord::agent {
@@ -39,6 +40,7 @@ struct Options {
   std::optional<int> heartbeat_ms;
   std::string log_level = "info";
   std::vector<std::string> allow_launch;
+  int frame_probe_s = 0;
   RunOptions run;
 };
 
@@ -70,6 +72,13 @@ void declare(CLI::App& app, Options& options) {
          "times; default: none")
       ->allow_extra_args(false)
       ->type_name("PROGRAM");
+  app.add_option(
+         "--frame-probe", options.frame_probe_s,
+         "Look every so many seconds whether a Wayland compositor draws frames, with a pixel that nobody sees; 0: "
+         "never")
+      ->check(CLI::Range(0, 86'400))
+      ->capture_default_str()
+      ->type_name("SECONDS");
   declare_run(app, options.run);
   app.footer(
       "The compositor need not be there yet: the agent waits for it, and goes on when it dies and returns.\n"
@@ -163,7 +172,7 @@ Result<void> serve(const Options& options) {
   if (!config) return tl::unexpected<Error>(config.error());
 
   const net::StopSignal stop;
-  std::optional<HangupSignal> hangup;
+  std::optional<net::HangupSignal> hangup;
   if (options.run.chosen) hangup.emplace();
   log::Logger logger("compositor-agent", log::severity_from_name(options.log_level).value_or(Severity::kInfo));
   net::ZmqContext context;
@@ -172,9 +181,10 @@ Result<void> serve(const Options& options) {
   logger.write(
       LogEvent(Severity::kInfo, "agent.started").with("id", config->id.value()).with("broker", options.broker));
 
-  const auto make_driver = choice.x11.empty() ? make_wayland_family_driver : x11::make_x11_driver;
-  DisplayWatch display(choice.settings, [make_driver](ConnectedDisplay socket, Instant now) {
-    return add_kernel_facts(make_driver(std::move(socket), now), kDrmFolder);
+  const Duration frame_probe = std::chrono::seconds(options.frame_probe_s);
+  DisplayWatch display(choice.settings, [&choice, frame_probe](ConnectedDisplay socket, Instant now) {
+    if (!choice.x11.empty()) return add_kernel_facts(x11::make_x11_driver(std::move(socket), now), kDrmFolder);
+    return add_kernel_facts(make_wayland_family_driver(std::move(socket), now, frame_probe), kDrmFolder);
   });
   std::random_device seed;
   AgentCore core(std::move(*config), seed(), monotonic_now());
@@ -184,6 +194,8 @@ Result<void> serve(const Options& options) {
     const ProgramList programs(options.allow_launch, env("PATH"));
     loop.allow_launch(LaunchSettings{programs, choice.x11, choice.settings.runtime_dir});
   }
+  // Of what it starts itself the agent is the parent.
+  if (!options.run.chosen && !pidfd_tells_exit_status()) loop.ask_systemd();
   loop.run(core);
   logger.write(LogEvent(Severity::kInfo, "agent.stopped"));
   return {};

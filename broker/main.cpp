@@ -1,6 +1,7 @@
 // compositord: the broker daemon. Wiring only: store, sockets, loop.
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -10,12 +11,15 @@
 #include "broker/core/broker_core.h"
 #include "broker/io/broker_loop.h"
 #include "broker/io/bus_sockets.h"
+#include "broker/notify/notifiers.h"
 #include "broker/options.h"
+#include "broker/reload.h"
 #include "broker/store/sqlite_store.h"
 #include "broker/store/store_thread.h"
 #include "broker/trace/trace_writer.h"
 #include "common/base/clock.h"
 #include "common/log/log.h"
+#include "common/net/hangup_signal.h"
 #include "common/net/stop_signal.h"
 
 namespace compositord::broker {
@@ -42,8 +46,11 @@ Result<std::unique_ptr<TraceWriter>> open_trace(const std::string& file, const C
   return TraceWriter::create(file, TraceHeader{COMPOSITORD_VERSION, stored.epoch, config.core}, stored);
 }
 
-Result<void> serve(Config config, const std::string& trace_file, log::Logger& logger) {
+Result<void> serve(Config config, const Options& options, log::Logger& logger) {
   const net::StopSignal stop;
+  std::optional<net::HangupSignal> hangup;
+  if (!options.config_file.empty()) hangup.emplace();
+  for (const LogEvent& event : take_catalogue(config)) logger.write(event);
   auto store = std::make_unique<SqliteStore>(config.state_dir);
   const Result<StoredState> stored = store->load(unix_now());
   if (!stored) return tl::unexpected<Error>(stored.error());
@@ -60,11 +67,17 @@ Result<void> serve(Config config, const std::string& trace_file, log::Logger& lo
   const Result<void> bound = bind_all(config, sockets);
   if (!bound) return bound;
 
-  const Result<std::unique_ptr<TraceWriter>> trace = open_trace(trace_file, config, *stored);
+  const Result<std::unique_ptr<TraceWriter>> trace = open_trace(options.trace_file, config, *stored);
   if (!trace) return tl::unexpected<Error>(trace.error());
 
+  Result<std::unique_ptr<Notifiers>> notifiers = start_notifiers(config);
+  if (!notifiers) return tl::unexpected<Error>(notifiers.error());
+  const Result<std::unique_ptr<ConfigReloader>> reloader =
+      ConfigReloader::start(config_reader(options, config), hangup ? hangup->fd() : -1);
+  if (!reloader) return tl::unexpected<Error>(reloader.error());
+
   BrokerCore core(config.core, stored->epoch);
-  BrokerLoop loop(sockets, **store_thread, logger, stop.fd(), trace->get());
+  BrokerLoop loop(sockets, **store_thread, logger, stop.fd(), trace->get(), std::move(*notifiers), reloader->get());
   for (const std::string& endpoint : config.core.bus_endpoints) fmt::print("bus {}\n", endpoint);
   for (const std::string& endpoint : config.core.feed_endpoints) fmt::print("feed {}\n", endpoint);
   fmt::print("ready\n");
@@ -86,8 +99,9 @@ int run(const Options& options) {
     fmt::print("{}", to_yaml(*config));
     return 0;
   }
-  log::Logger logger("compositord", log::severity_from_name(config->log_level).value_or(Severity::kInfo));
-  const Result<void> served = serve(std::move(*config), options.trace_file, logger);
+  log::Logger logger("compositord", log::severity_from_name(config->core.log_level).value_or(Severity::kInfo),
+                     log_places(*config));
+  const Result<void> served = serve(std::move(*config), options, logger);
   return served ? 0 : complain(served.error());
 }
 

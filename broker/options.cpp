@@ -2,9 +2,20 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <string_view>
+
 #include "broker/config/endpoint.h"
 
 namespace compositord::broker {
+
+namespace {
+
+bool has_sink(const Config& config, std::string_view sink) {
+  return std::find(config.log_sinks.begin(), config.log_sinks.end(), sink) != config.log_sinks.end();
+}
+
+}  // namespace
 
 void declare(CLI::App& app, Options& options) {
   app.set_version_flag("--version", std::string("compositord ") + COMPOSITORD_VERSION);
@@ -26,6 +37,21 @@ void declare(CLI::App& app, Options& options) {
       "compositord(8).");
 }
 
+log::Places log_places(const Config& config) {
+  log::Places places;
+  places.standard_error = has_sink(config, "stderr");
+  if (has_sink(config, "file")) {
+    places.file.emplace();
+    places.file->directory = config.log_dir;
+    places.file->json = config.log_format == "json";
+    places.file->rotate_bytes = config.log_rotate_bytes;
+    places.file->rotate_files = static_cast<std::size_t>(config.log_rotate_files);
+  }
+  if (has_sink(config, "journald")) places.journal_socket = log::kJournalSocket;
+  if (has_sink(config, "syslog")) places.syslog_socket = log::kSyslogSocket;
+  return places;
+}
+
 Result<Config> configure(const Options& options) {
   Environment environment = current_environment();
   if (!options.bus.empty() && !options.feed.empty()) {
@@ -45,9 +71,12 @@ Result<Config> configure(const Options& options) {
   if (!options.bus.empty()) config->bus = options.bus;
   if (!options.feed.empty()) config->feed = options.feed;
   if (!options.state_dir.empty()) config->state_dir = options.state_dir;
-  if (!options.log_level.empty()) config->log_level = options.log_level;
+  if (!options.log_level.empty()) config->core.log_level = options.log_level;
   if (config->state_dir.empty()) {
     return fail(Status::kMalformed, "there is no place for the store: give --state-dir DIR, or set HOME");
+  }
+  if (has_sink(*config, "file") && config->log_dir.empty()) {
+    return fail(Status::kMalformed, "there is no place for the status log: set log.dir in the configuration, or HOME");
   }
   return config;
 }

@@ -8,6 +8,7 @@
 
 #include "broker/config/config.h"
 #include "common/base/result.h"
+#include "common/log/log.h"
 
 namespace compositord::broker {
 
@@ -25,5 +26,8 @@ void declare(CLI::App& app, Options& options);
 
 // Defaults, then the file, then the command line.
 Result<Config> configure(const Options& options);
+
+// Where the log goes, as the configuration says.
+log::Places log_places(const Config& config);
 
 }  // namespace compositord::broker

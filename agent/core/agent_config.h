@@ -17,10 +17,10 @@ namespace compositord::agent {
 struct HealthConfig {
   Duration probe_interval = std::chrono::seconds(1);
   // Ages of an unanswered probe. A freeze begins at the latest one interval before a probe is sent, so these are the promises
-  // (suspect 3 s, frozen 5 s) less the interval.
+  // (suspect 3 s, frozen 5 s) less the interval, less 100 ms for the word's way to a subscriber and for a busy machine.
   Duration slow_after = std::chrono::milliseconds(300);
-  Duration suspect_after = std::chrono::seconds(2);
-  Duration frozen_after = std::chrono::seconds(4);
+  Duration suspect_after = std::chrono::milliseconds(1900);
+  Duration frozen_after = std::chrono::milliseconds(3900);
 };
 
 struct AgentConfig {

@@ -19,7 +19,11 @@ Overloaded(Ts...) -> Overloaded<Ts...>;
 }  // namespace
 
 AgentCore::AgentCore(AgentConfig config, std::uint64_t seed, Instant now)
-    : config_(std::move(config)), session_(config_, seed), health_(config_.health, now), commands_(config_) {
+    : config_(std::move(config)),
+      session_(config_, seed),
+      health_(config_.health, now),
+      measurements_(config_.status_refresh),
+      commands_(config_) {
   if (config_.supervisor) supervision_.emplace(*config_.supervisor, seed);
   // A report in a compositor's first moments would say "unknown" of one that is about to answer.
   status_report_.not_before = now + config_.first_look;
@@ -44,8 +48,8 @@ void AgentCore::step(Instant now, Input input, Outputs& out) {
 
 Instant AgentCore::next_deadline() const noexcept {
   const Instant supervision = supervision_ ? supervision_->next_deadline() : kNever;
-  return std::min(
-      {session_.next_deadline(), health_.next_deadline(), commands_.next_deadline(), report_deadline(), supervision});
+  return std::min({session_.next_deadline(), health_.next_deadline(), measurements_.next_deadline(),
+                   commands_.next_deadline(), report_deadline(), supervision});
 }
 
 bool AgentCore::check_invariants() const {
@@ -77,12 +81,22 @@ void AgentCore::on(input::Received& received, Instant now, Outputs& out) {
                    // What an ended session still brings has been answered by the broker (410): doing it now would
                    // be doing it twice for a caller who asks again.
                    if (!session_.online()) return;
+                   const std::size_t before = out.executes.size();
                    const auto supervise =
                        commands_.requested(std::move(m), described_ ? &*manifest_ : nullptr, now, out);
+                   for (std::size_t i = before; i < out.executes.size(); ++i) expect_dark(out.executes[i]);
                    if (supervise) supervision_->asked(*supervise, now, commands_, out);
                  },
                  [](wire::mdp::Heartbeat&) {}, [&](wire::mdp::Disconnect&) { session_.told_to_disconnect(now, out); }},
       parsed->message);
+}
+
+// The compositor may tell of it a little later than it answers.
+void AgentCore::expect_dark(const Execute& execute) {
+  constexpr Duration kGrace = std::chrono::seconds(2);
+  for (const std::string& output : outputs_to_darken(execute.method, execute.params)) {
+    health_.expect_dark(output, execute.deadline + kGrace);
+  }
 }
 
 void AgentCore::on_reply(const wire::mdp::ClientReply& message, Instant now, Outputs& out) {
@@ -141,11 +155,19 @@ void AgentCore::on(input::FromDriver& from, Instant now, Outputs& out) {
                    if (!was_slow && !health_.slowness().empty()) {
                      out.log.push_back(LogEvent(Severity::kWarning, "compositor.slow").with("why", health_.slowness()));
                    }
-                   if (supervision_ && health_.round_trip()) {
-                     supervision_->recorder().probe(now, *health_.round_trip());
-                   }
+                   if (!health_.round_trip()) return;
+                   measurements_.probe_answered(*health_.round_trip(), now);
+                   if (supervision_) supervision_->recorder().probe(now, *health_.round_trip());
                  },
                  [&](driver_event::CauseSeen& e) { changed = health_.cause_seen(e, now); },
+                 [&](driver_event::UsageSeen& e) { measurements_.usage_seen(e, now); },
+                 [&](driver_event::ClientsSeen& e) { measurements_.clients_seen(e); },
+                 [&](driver_event::FramesSeen& e) {
+                   changed = health_.frames_seen(e, now);
+                   if (changed && !e.trouble.empty()) {
+                     out.log.push_back(LogEvent(Severity::kWarning, "compositor.draws_nothing").with("why", e.trouble));
+                   }
+                 },
                  [&](driver_event::Gone& e) { on_gone(e, now, out); },
                  [&](driver_event::CommandFinished& e) { commands_.driver_finished(std::move(e), now, out); },
                  [&](driver_event::CommandPart& e) { commands_.part(std::move(e), out); }},
@@ -172,6 +194,7 @@ void AgentCore::on_described(driver_event::Described& described, Instant now, Ou
     if (!described_) supervision_->answered(commands_, out);
   }
   described_ = true;
+  measurements_.watch(described.manifest.pid, now);
   if (manifest_ == described.manifest) return;
   manifest_ = std::move(described.manifest);
   manifest_report_.wanted = true;
@@ -205,10 +228,24 @@ void AgentCore::on_gone(const driver_event::Gone& gone, Instant now, Outputs& ou
   if (described_ && !as_asked) crash_ = gone.end;
   described_ = false;
   lost_role_.clear();
+  measurements_.forget();
   status_report_.wanted |= health_.gone(gone, now);
   status_report_.not_before = std::min(status_report_.not_before, now);
   commands_.compositor_gone(out);
   out.log.push_back(LogEvent(Severity::kWarning, "compositor.gone").with("why", gone.text));
+}
+
+void AgentCore::on(input::EndTold& told, Instant now, Outputs& out) {
+  const driver_event::Gone& gone = told.gone;
+  const bool as_asked = gone.as_when_asked || gone.end.code == 0;
+  if (crash_ && !crash_->code && !crash_->signal) crash_ = as_asked ? std::nullopt : std::optional(gone.end);
+  if (!health_.end_told(gone, now)) return;
+  if (as_asked && !lost_role_.empty()) {
+    lost_role_.clear();  // it was no crash: what is left goes on as it was meant to
+    health_.part_back(now);
+  }
+  status_report_.wanted = true;
+  out.log.push_back(LogEvent(Severity::kInfo, "compositor.end_told").with("why", gone.text).with("by", gone.told_by));
 }
 
 void AgentCore::on(input::ChildStarted& child, Instant now, Outputs& out) {
@@ -257,6 +294,7 @@ void AgentCore::on(input::Tick&, Instant now, Outputs& out) {
   status_report_.wanted |= health_.tick(now, actions);
   out.start_probe |= actions.start_probe;
   out.look_at_process |= actions.look_at_process;
+  out.look_at_usage |= measurements_.tick(now);
   commands_.tick(now, out);
   if (supervision_) supervision_->tick(now, out);
   session_.tick(now, out);
@@ -293,6 +331,9 @@ void AgentCore::report(Instant now, Outputs& out) {
 
 msg::StatusReport AgentCore::status_report(Instant now) {
   msg::StatusReport report = health_.report(now, unix_ms_at_origin_);
+  msg::Metrics metrics = measurements_.report(now);
+  if (supervision_) metrics.restarts = supervision_->restarts();
+  if (metrics != msg::Metrics{}) report.metrics = metrics;
   if (!supervision_) return report;
   if (!supervision_->note().empty()) report.process.note = supervision_->note();
   crash_on_its_way_ = std::exchange(crash_unsent_, false);

@@ -1,8 +1,8 @@
 #pragma once
 // The agent as a pure state machine, like the broker's: step(now, input) appends what must be done.
 // It keeps things that know little of each other and lets them speak: the session with the broker (bus_session), the
-// judgement of the compositor (health), the commands in hand (commands), and, when the agent starts its compositor itself,
-// what it does about that (supervision).
+// judgement of the compositor (health), what is measured of it (measurements), the commands in hand (commands), and, when
+// the agent starts its compositor itself, what it does about that (supervision).
 
 #include <cstdint>
 #include <optional>
@@ -12,6 +12,7 @@
 #include "agent/core/commands.h"
 #include "agent/core/health.h"
 #include "agent/core/input.h"
+#include "agent/core/measurements.h"
 #include "agent/core/outputs.h"
 #include "agent/core/supervision.h"
 
@@ -36,6 +37,7 @@ class AgentCore {
   void on(input::TooLarge&, Instant now, Outputs& out);
   void on(input::DriverStarted&, Instant now, Outputs& out);
   void on(input::FromDriver& from, Instant now, Outputs& out);
+  void on(input::EndTold& told, Instant now, Outputs& out);
   void on(input::CalendarSet& calendar, Instant now, Outputs& out);
   void on(input::Stalled& stalled, Instant now, Outputs& out);
   void on(input::ChildStarted& child, Instant now, Outputs& out);
@@ -45,6 +47,7 @@ class AgentCore {
   void on(input::Stop&, Instant now, Outputs& out);
   void on(input::Tick&, Instant now, Outputs& out);
 
+  void expect_dark(const Execute& execute);
   void on_reply(const wire::mdp::ClientReply& reply, Instant now, Outputs& out);
   void on_manifest_answer(const msg::Reply& reply, Instant now, Outputs& out);
   void on_described(driver_event::Described& described, Instant now, Outputs& out);
@@ -67,6 +70,7 @@ class AgentCore {
   AgentConfig config_;
   BusSession session_;
   Health health_;
+  Measurements measurements_;
   Commands commands_;
   std::optional<Supervision> supervision_;
   bool leaving_ = false;       // asked to end, as soon as our compositor has

@@ -41,9 +41,11 @@ bool Health::driver_started(Instant now) {
   next_look_at_ = now + config_.slow_after;
   end_ = {};
   ended_as_when_asked_ = false;
+  end_told_by_.clear();
   cause_.clear();
   usual_.forget();
   slowness_.clear();
+  undrawn_.clear();
   round_trip_.reset();
   outputs_.clear();
   const bool process_changed = set(process_, msg::Process::kRunning, now);
@@ -77,7 +79,19 @@ bool Health::answered(Instant now) {
   greeted_ = true;
   cause_.clear();
   const bool process_changed = set(process_, running(), now);
-  return set(progress_, usual_.slow() ? msg::Progress::kSlow : msg::Progress::kOk, now) || process_changed;
+  return set(progress_, answering(), now) || process_changed;
+}
+
+msg::Progress Health::answering() const noexcept {
+  return usual_.slow() || !undrawn_.empty() ? msg::Progress::kSlow : msg::Progress::kOk;
+}
+
+bool Health::frames_seen(const driver_event::FramesSeen& seen, Instant now) {
+  if (stage_ == Stage::kAbsent || undrawn_ == seen.trouble) return false;
+  undrawn_ = seen.trouble;
+  // While a probe is late its age speaks; its answer brings this.
+  if (stage_ == Stage::kWaitingForProbe) set(progress_, answering(), now);
+  return true;
 }
 
 bool Health::cause_seen(const driver_event::CauseSeen& seen, Instant now) {
@@ -97,6 +111,8 @@ bool Health::outputs_changed(const std::vector<std::pair<std::string, msg::Outpu
     fact.since = now;
     if (old != outputs_.end()) fact = old->second;
     changed |= set(fact, output.second, now) || old == outputs_.end();
+    const bool planned = planned_dark_.seen(output.first, output.second, now);
+    changed |= std::exchange(fact.planned, planned) != planned;
     next.emplace_back(output.first, fact);
   }
   outputs_ = std::move(next);
@@ -108,13 +124,27 @@ bool Health::gone(const driver_event::Gone& gone, Instant now) {
   greeted_ = false;
   end_ = gone.end;
   ended_as_when_asked_ = gone.as_when_asked;
+  end_told_by_ = gone.told_by;
   lost_part_.reset();
   cause_.clear();
   usual_.forget();
   slowness_.clear();
+  undrawn_.clear();
   for (auto& output : outputs_) set(output.second, msg::OutputState::kUnknown, now);
   set(progress_, msg::Progress::kUnknown, now);
   set(process_, gone.end.signal ? msg::Process::kKilled : msg::Process::kExited, now);
+  return true;
+}
+
+bool Health::end_told(const driver_event::Gone& gone, Instant now) {
+  const bool ended = process_.state == msg::Process::kExited;
+  if (!ended || end_.code || end_.signal) return false;
+  end_ = gone.end;
+  ended_as_when_asked_ = gone.as_when_asked;
+  end_told_by_ = gone.told_by;
+  // It ended when it ended: `since` stays.
+  process_.state = gone.end.signal ? msg::Process::kKilled : msg::Process::kExited;
+  process_.observed_at = now;
   return true;
 }
 
@@ -128,6 +158,8 @@ bool Health::part_lost(const ProcessEnd& end, std::string note, Instant now) {
 bool Health::part_back(Instant now) {
   end_ = {};
   lost_part_.reset();
+  ended_as_when_asked_ = false;
+  end_told_by_.clear();
   return set(process_, running(), now);
 }
 
@@ -178,22 +210,29 @@ Instant Health::next_deadline() const noexcept {
   return next;
 }
 
+std::optional<std::string> Health::note() const {
+  std::string text = lost_part_.value_or("");
+  // Without this, the end of cage by SIGABRT would read like a crash, also when somebody merely asked it to end.
+  if (ended_as_when_asked_) text = "it ends like this when it is asked to";
+  if (!end_told_by_.empty()) text += fmt::format("{}told by {}", text.empty() ? "" : "; ", end_told_by_);
+  return text.empty() ? std::nullopt : std::optional(text);
+}
+
 msg::StatusReport Health::report(Instant now, std::int64_t unix_ms_at_origin) const {
   const auto calendar = [&](Instant at) { return on_calendar(at, unix_ms_at_origin); };
   msg::StatusReport report;
   report.sent_at = calendar(now);
   report.process = {
-      process_.state, end_.code, end_.signal, lost_part_, calendar(process_.since), calendar(process_.observed_at)};
-  // Without this, the end of cage by SIGABRT would read like a crash, also when somebody merely asked it to end.
-  if (ended_as_when_asked_) report.process.note = "it ends like this when it is asked to";
+      process_.state, end_.code, end_.signal, note(), calendar(process_.since), calendar(process_.observed_at)};
   report.progress.state = progress_.state;
   if (round_trip_) report.progress.round_trip_ms = milliseconds_of(*round_trip_);
-  report.progress.cause = cause_.empty() ? slowness_ : cause_;
+  report.progress.cause = !cause_.empty() ? cause_ : !undrawn_.empty() ? undrawn_ : slowness_;
   report.progress.since = calendar(progress_.since);
   report.progress.observed_at = calendar(progress_.observed_at);
   for (const auto& output : outputs_) {
-    report.outputs.push_back(
-        {output.first, output.second.state, calendar(output.second.since), calendar(output.second.observed_at)});
+    const auto& fact = output.second;
+    report.outputs.push_back({output.first, fact.state, calendar(fact.since), calendar(fact.observed_at), {}});
+    if (fact.planned) report.outputs.back().planned = true;
   }
   return report;
 }

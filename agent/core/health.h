@@ -6,6 +6,7 @@
 //   ------------|------------|----------------------------------------------------------------
 //   any         | kUnknown   | the compositor is gone, or a new one has accepted a connection
 //   any         | kOk        | the probe was answered, and the last ones didn't take much longer than usual
+//   any         | kSlow      | the probe was answered, but the compositor draws no frames (where that is looked at)
 //   any         | kSlow      | the probe was answered, but the last ones took much longer than usual (usual_round_trip.h)
 //   kOk/kUnknown| kSlow      | the probe is older than slow_after
 //   kSlow       | kSuspect   | … than suspect_after
@@ -17,6 +18,7 @@
 #include <vector>
 
 #include "agent/core/agent_config.h"
+#include "agent/core/planned_dark.h"
 #include "agent/core/usual_round_trip.h"
 #include "agent/driver_event.h"
 #include "common/base/instant.h"
@@ -39,8 +41,13 @@ class Health {
   bool described(Instant now);       // … and was answered
   bool probe_answered(Instant now);
   bool cause_seen(const driver_event::CauseSeen& seen, Instant now);
+  bool frames_seen(const driver_event::FramesSeen& seen, Instant now);
+  // A command is under way that switches this output off: when it goes dark by `until`, that was planned.
+  void expect_dark(const std::string& output, Instant until) { planned_dark_.expect(output, until); }
   bool outputs_changed(const std::vector<std::pair<std::string, msg::OutputState>>& outputs, Instant now);
   bool gone(const driver_event::Gone& gone, Instant now);
+  // Somebody told how what is gone, or the part that is lost, ended; false when that is known, or news of a time that is over.
+  bool end_told(const driver_event::Gone& gone, Instant now);
   // What answers is only a part of what was there: the compositing manager crashed, its X server goes on. Until it is back,
   // or this is gone as well, the process fact says how it ended. `note`: the sentence for it.
   bool part_lost(const ProcessEnd& end, std::string note, Instant now);
@@ -65,10 +72,13 @@ class Health {
     State state = State::kUnknown;
     Instant since;
     Instant observed_at;
+    bool planned = false;  // of an output that is dark
   };
   template <class State>
   static bool set(Fact<State>& fact, State state, Instant now);
   bool answered(Instant now);
+  msg::Progress answering() const noexcept;  // what it makes of an answer
+  std::optional<std::string> note() const;
   msg::Process running() const noexcept;             // what it is while it answers
   bool worsen(msg::Progress progress, Instant now);  // as far as the age of the probe tells
 
@@ -82,12 +92,15 @@ class Health {
   ProcessEnd end_;
   std::optional<std::string> lost_part_;  // the sentence
   bool ended_as_when_asked_ = false;
+  std::string end_told_by_;
   Fact<msg::Progress> progress_;
   std::optional<Duration> round_trip_;
   std::string cause_;  // of a late probe, as the kernel tells it
   UsualRoundTrip usual_;
   std::string slowness_;
+  std::string undrawn_;  // that it answers and draws no frames, a sentence; empty: it draws, or nobody looks
   std::vector<std::pair<std::string, Fact<msg::OutputState>>> outputs_;
+  PlannedDark planned_dark_;
 };
 
 }  // namespace compositord::agent

@@ -28,6 +28,10 @@ struct DriverStarted {};
 struct FromDriver {
   DriverEvent event;
 };
+// How a process ended whose Gone did not say so: somebody was slower to tell.
+struct EndTold {
+  driver_event::Gone gone;
+};
 // What the calendar says, as an offset to the monotonic clock.
 struct CalendarSet {
   std::int64_t unix_ms_at_origin = 0;
@@ -59,7 +63,7 @@ struct Tick {};
 
 using Input =
     std::variant<input::BusConnected, input::BusDisconnected, input::Received, input::TooLarge, input::DriverStarted,
-                 input::FromDriver, input::CalendarSet, input::Stalled, input::ChildStarted, input::ChildStartFailed,
-                 input::ChildPrinted, input::ChildEnded, input::Stop, input::Tick>;
+                 input::FromDriver, input::EndTold, input::CalendarSet, input::Stalled, input::ChildStarted,
+                 input::ChildStartFailed, input::ChildPrinted, input::ChildEnded, input::Stop, input::Tick>;
 
 }  // namespace compositord::agent

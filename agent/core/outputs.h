@@ -26,6 +26,7 @@ struct Outputs {
   std::vector<wire::Frames> sends;
   bool start_probe = false;
   bool look_at_process = false;
+  bool look_at_usage = false;  // of the process, and count its clients
   std::vector<Execute> executes;
   bool start_child = false;
   std::optional<ChildSignal> signal_child;

@@ -37,6 +37,7 @@ void Supervision::apply(SupervisorActions& actions, Outputs& out) {
 void Supervision::started(const input::ChildStarted& child, Instant now, Commands&, Outputs& out) {
   SupervisorActions actions;
   supervisor_.started(child.pid, now, actions);
+  ++starts_;
   apply(actions, out);
 }
 

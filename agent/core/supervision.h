@@ -36,6 +36,8 @@ class Supervision {
   Instant next_deadline() const noexcept { return supervisor_.next_deadline(); }
   bool is_stopped() const noexcept { return supervisor_.state() == SupervisorState::kStopped; }
   const std::string& note() const noexcept { return supervisor_.note(); }
+  // How often the program was started after the first time.
+  std::uint64_t restarts() const noexcept { return starts_ == 0 ? 0 : starts_ - 1; }
   const std::optional<msg::Crash>& last_crash() const noexcept { return last_crash_; }
   FlightRecorder& recorder() noexcept { return recorder_; }
   // For the manifest.
@@ -53,6 +55,7 @@ class Supervision {
 
   Supervisor supervisor_;
   FlightRecorder recorder_;
+  std::uint64_t starts_ = 0;
   Phase phase_ = Phase::kNotBegun;
   std::optional<Pending> pending_;
   std::optional<msg::Crash> last_crash_;

@@ -15,6 +15,8 @@ namespace compositord::agent::dbus {
 namespace {
 
 constexpr std::string_view kBusVariable = "DBUS_SESSION_BUS_ADDRESS";
+constexpr std::string_view kSystemBusVariable = "DBUS_SYSTEM_BUS_ADDRESS";
+constexpr std::string_view kSystemBus = "unix:path=/run/dbus/system_bus_socket";
 constexpr std::string_view kRuntimeVariable = "XDG_RUNTIME_DIR";
 
 // "%2f" -> "/". Nothing when an escape is broken.
@@ -79,9 +81,8 @@ Result<BusAddress> parse_bus_address(std::string_view list) {
     if (auto socket = socket_of(address)) return BusAddress{std::string(address), std::move(*socket)};
     rest.remove_prefix(std::min(rest.size(), address.size() + 1));
   }
-  return fail(Status::kUnsupported,
-              fmt::format("the session bus \"{}\" is not used: only unix:path= and unix:abstract= are",
-                          escape_for_log(list, 128)));
+  return fail(Status::kUnsupported, fmt::format("the bus \"{}\" is not used: only unix:path= and unix:abstract= are",
+                                                escape_for_log(list, 128)));
 }
 
 Result<BusAddress> bus_address_in(std::string_view environment) {
@@ -104,9 +105,13 @@ Result<BusAddress> bus_address_in(std::string_view environment) {
   return BusAddress{"unix:path=" + path, path};
 }
 
+Result<BusAddress> system_bus_address_in(std::string_view environment) {
+  return parse_bus_address(variable(environment, kSystemBusVariable).value_or(kSystemBus));
+}
+
 std::string own_bus_environment() {
   std::string environment;
-  for (const std::string_view name : {kBusVariable, kRuntimeVariable}) {
+  for (const std::string_view name : {kBusVariable, kRuntimeVariable, kSystemBusVariable}) {
     const char* value = std::getenv(std::string(name).c_str());
     if (value != nullptr) environment += fmt::format("{}={}", name, value) + '\0';
   }

@@ -1,5 +1,5 @@
 #pragma once
-// Which D-Bus session bus a compositor is on: what its own environment says, else what ours says.
+// Which D-Bus session bus a compositor is on: what its own environment says, else what ours says. And the system's bus.
 
 #include <string>
 #include <string_view>
@@ -23,7 +23,10 @@ Result<BusAddress> parse_bus_address(std::string_view list);
 // XDG_RUNTIME_DIR. Errors: kNotFound without either, else as above.
 Result<BusAddress> bus_address_in(std::string_view environment);
 
-// The part of our own environment that bus_address_in() looks at.
+// The same of the system bus: DBUS_SYSTEM_BUS_ADDRESS, else where every system has it. Errors: kUnsupported.
+Result<BusAddress> system_bus_address_in(std::string_view environment);
+
+// The part of our own environment that these look at.
 std::string own_bus_environment();
 
 // What the compositor's environment says when we may read it, else what `own_environment` says. Reads /proc, which can take

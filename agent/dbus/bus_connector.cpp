@@ -55,19 +55,35 @@ void read_arguments(sdbus::Message& message, BusSignal& signal) {
   }
 }
 
+void read_number(sdbus::Message& message, BusSignal& signal) {
+  std::string type;
+  std::string contents;
+  message.peekType(type, contents);
+  std::uint32_t number = 0;
+  if (type != "u") return;
+  message >> number;
+  signal.number = number;
+}
+
 void put_into(SignalInbox& inbox, sdbus::Message& message) {
-  BusSignal signal{message.getSender(), message.getInterfaceName(), message.getMemberName(), {}};
-  if (signal.sender == kBusName) read_arguments(message, signal);
+  BusSignal signal{message.getSender(), message.getInterfaceName(), message.getMemberName(), {}, message.getPath()};
+  if (signal.sender == kBusName) {
+    read_arguments(message, signal);
+  } else {
+    read_number(message, signal);
+  }
   inbox.push_back(std::move(signal));
 }
 
-Result<BusConnection> connect(const Peer& compositor, const std::string& own_environment,
+Result<BusConnection> connect(const Peer& compositor, Bus bus, const std::string& own_environment,
                               const std::vector<std::string>& match_rules) {
-  const auto address = find_session_bus(compositor, own_environment);
+  const auto address =
+      bus == Bus::kSystem ? system_bus_address_in(own_environment) : find_session_bus(compositor, own_environment);
+  const std::string_view kind = bus == Bus::kSystem ? "system" : "session";
   if (!address) return tl::unexpected(address.error());
   if (auto greeted = greet_bus(address->socket_path, BusConnector::kGreetingTime); !greeted) {
     return fail(greeted.error().status,
-                fmt::format("the session bus {}: {}", escape_for_log(address->text, 128), greeted.error().text));
+                fmt::format("the {} bus {}: {}", kind, escape_for_log(address->text, 128), greeted.error().text));
   }
   try {
     BusConnection made;
@@ -80,7 +96,7 @@ Result<BusConnection> connect(const Peer& compositor, const std::string& own_env
     }
     return made;
   } catch (const sdbus::Error& error) {
-    return fail(Status::kNotConnected, fmt::format("the session bus {}: {}", escape_for_log(address->text, 128),
+    return fail(Status::kNotConnected, fmt::format("the {} bus {}: {}", kind, escape_for_log(address->text, 128),
                                                    escape_for_log(error.getMessage())));
   }
 }
@@ -121,11 +137,11 @@ struct BusConnector::Shared {
   std::optional<Result<BusConnection>> result;
 };
 
-Result<BusConnector> BusConnector::start(const Peer& compositor, std::vector<std::string> match_rules) {
+Result<BusConnector> BusConnector::start(const Peer& compositor, std::vector<std::string> match_rules, Bus bus) {
   auto shared = std::make_shared<Shared>();
   if (!shared->done.is_open()) return fail(Status::kLimit, "no descriptor for a session bus connection");
-  const auto work = [shared, compositor, rules = std::move(match_rules), environment = own_bus_environment()] {
-    auto result = connect(compositor, environment, rules);
+  const auto work = [shared, compositor, bus, rules = std::move(match_rules), environment = own_bus_environment()] {
+    auto result = connect(compositor, bus, environment, rules);
     const std::lock_guard lock(shared->mutex);
     shared->result = std::move(result);
     const std::uint64_t one = 1;

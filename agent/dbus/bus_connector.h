@@ -1,5 +1,5 @@
 #pragma once
-// Connects to a session bus on a thread of its own, because sdbus-c++ can't without waiting: making a connection waits for the
+// Connects to a session bus, or the system bus, on a thread of its own, because sdbus-c++ can't without waiting: making a connection waits for the
 // bus up to 90 s (measured with a stopped dbus-daemon), and subscribing to a signal waits for ever. What it hands over is
 // connected and subscribed; from there on calls and replies never wait.
 //
@@ -9,6 +9,7 @@
 #include <poll.h>
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -24,12 +25,15 @@ class IConnection;
 
 namespace compositord::agent::dbus {
 
-// A signal that one of our subscriptions matched. The arguments are read only of the bus's own signals, which hold just text.
+// A signal that one of our subscriptions matched. Of the bus's own signals the arguments are read, which are just text; of all others
+// the first one, where it is a number.
 struct BusSignal {
   std::string sender;
   std::string interface;
   std::string member;
   std::vector<std::string> arguments;
+  std::string path{};
+  std::optional<std::uint32_t> number{};
 };
 
 // What the subscriptions of a connection put their signals into. Whoever makes the connection work empties it.
@@ -46,12 +50,14 @@ struct BusConnection {
   std::string address;
 };
 
+enum class Bus : std::uint8_t { kSession, kSystem };
+
 class BusConnector {
  public:
   static constexpr Duration kGreetingTime = std::chrono::seconds(2);
 
-  // Begins to connect to the bus of `compositor`, with these match rules. Errors: kLimit when there can be no thread.
-  static Result<BusConnector> start(const Peer& compositor, std::vector<std::string> match_rules);
+  // Begins to connect to the session bus of `compositor`, or to the system bus, with these match rules. Errors: kLimit when there can be no thread.
+  static Result<BusConnector> start(const Peer& compositor, std::vector<std::string> match_rules, Bus bus);
 
   void poll_fds(std::vector<pollfd>& fds) const;
   // The connection or why there is none; nothing while it is not decided, and after it was taken.

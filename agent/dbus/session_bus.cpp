@@ -3,6 +3,7 @@
 #include <sdbus-c++/sdbus-c++.h>
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
@@ -16,8 +17,20 @@ namespace {
 // Ours is the deadline that counts; sd-bus only has to be later.
 constexpr std::chrono::hours kLibraryTimeout{1};
 
+// The errors that mean the same of every peer; all others say in their own words why not.
+Status status_of(std::string_view name) {
+  constexpr std::string_view kPrefix = "org.freedesktop.DBus.Error.";
+  if (name.ends_with(".NoAuthorized") || name == "org.freedesktop.DBus.Error.AccessDenied") return Status::kForbidden;
+  if (!name.starts_with(kPrefix)) return Status::kFailed;
+  name.remove_prefix(kPrefix.size());
+  const bool missing =
+      name == "UnknownObject" || name == "UnknownInterface" || name == "UnknownMethod" || name == "UnknownProperty";
+  return missing ? Status::kUnsupported : Status::kFailed;
+}
+
 Error error_of(const sdbus::Error& error) {
-  return Error{Status::kFailed, escape_for_log(error.getMessage().empty() ? error.getName() : error.getMessage())};
+  return Error{status_of(error.getName()),
+               escape_for_log(error.getMessage().empty() ? error.getName() : error.getMessage())};
 }
 
 }  // namespace
@@ -34,9 +47,10 @@ struct SessionBus::Answer {
   Error error;
 };
 
-SessionBus::SessionBus(Peer compositor, std::vector<std::string> match_rules)
+SessionBus::SessionBus(Peer compositor, std::vector<std::string> match_rules, Bus bus)
     : compositor_(std::move(compositor)),
       match_rules_(std::move(match_rules)),
+      bus_(bus),
       trouble_("the session bus was not asked yet") {}
 
 SessionBus::~SessionBus() {
@@ -81,7 +95,7 @@ void SessionBus::service(Instant now, DriverOutputs& out) {
 }
 
 void SessionBus::connect(Instant now, DriverOutputs& out) {
-  auto connector = BusConnector::start(compositor_, match_rules_);
+  auto connector = BusConnector::start(compositor_, match_rules_, bus_);
   if (!connector) return go_down(connector.error(), now, out);
   connector_.emplace(std::move(*connector));
   state_ = State::kConnecting;

@@ -1,5 +1,5 @@
 #pragma once
-// Our connection to a compositor's session bus: made by a BusConnector, made again when it breaks, and never waited for.
+// Our connection to a compositor's session bus, or to the system bus: made by a BusConnector, made again when it breaks, and never waited for.
 //
 //   kConnecting -> kUp         connected and subscribed
 //   kConnecting, kUp -> kDown  no bus, no answer, or it hung up; the next attempt is made at retry_at_
@@ -51,11 +51,11 @@ class SessionBus {
     // Appends the arguments. May throw sdbus::Error.
     std::function<void(sdbus::MethodCall&)> arguments;
   };
-  // The reply lives as long as the call of the handler. Errors: kDeadline, kNotConnected when the bus was lost, kFailed in the
-  // words of whoever refused.
+  // The reply lives as long as the call of the handler. Errors: kDeadline, kNotConnected when the bus was lost; in the words of
+  // whoever refused: kForbidden, kUnsupported when there is no such object, method or property, and kFailed.
   using OnReply = std::function<void(Result<sdbus::Message*>)>;
 
-  SessionBus(Peer compositor, std::vector<std::string> match_rules);
+  SessionBus(Peer compositor, std::vector<std::string> match_rules, Bus bus = Bus::kSession);
   SessionBus(const SessionBus&) = delete;
   SessionBus& operator=(const SessionBus&) = delete;
   ~SessionBus();
@@ -89,6 +89,7 @@ class SessionBus {
 
   Peer compositor_;
   std::vector<std::string> match_rules_;
+  Bus bus_;
   State state_ = State::kDown;
   std::string trouble_;
   std::string logged_;  // the trouble that the log has already

@@ -20,6 +20,8 @@ constexpr std::uint32_t kModeRefreshErrorMhz = 5;
 // The same of a scale, and as much again for a wish that Hyprland moves to the next 1/120.
 constexpr double kScaleError = 0.005 + 1.0 / 240.0 + 1e-9;
 
+constexpr std::size_t kComplaintBytesMax = 512;
+
 // Hertz as a double into millihertz.
 std::uint32_t millihertz(double hertz) {
   return static_cast<std::uint32_t>(std::lround(std::clamp(hertz, 0.0, 4e6) * 1000.0));
@@ -230,7 +232,22 @@ Result<IpcSession::Changes> HyprlandDialect::parse_event(std::string_view line) 
   const std::string_view event = line.substr(0, end);
   const bool of_outputs = std::find(kOfOutputs.begin(), kOfOutputs.end(), event) != kOfOutputs.end();
   // A layout is told for each keyboard that comes.
-  return IpcSession::Changes{of_outputs, event == "configreloaded" || event == "activelayout"};
+  const bool reloaded = event == "configreloaded";
+  return IpcSession::Changes{of_outputs, reloaded || event == "activelayout", reloaded, false};
+}
+
+Result<std::string> HyprlandDialect::parse_reload_errors(std::string_view payload) const {
+  const auto lines = msg::decode_json(payload);
+  if (!lines) return tl::unexpected(lines.error());
+  const msg::Value::Array* list = lines->if_array();
+  if (list == nullptr) return fail(Status::kMalformed, "Hyprland's answer with its configuration's errors is no list");
+  std::string text;
+  for (const msg::Value& line : *list) {
+    // Without an error it is one empty line.
+    if (line.if_string() == nullptr || line.if_string()->empty() || text.size() > kComplaintBytesMax) continue;
+    text += (text.empty() ? "" : "; ") + escape_for_log(*line.if_string());
+  }
+  return escape_for_log(text, kComplaintBytesMax);
 }
 
 }  // namespace compositord::agent::hyprland

@@ -19,6 +19,8 @@ class HyprlandDialect : public LineDialect {
   std::string_view driver() const noexcept override { return "hyprland"; }
   std::string request(IpcQuestion question) const override;
   std::string change(const OutputCommand& command, const KnownOutput& before) const override;
+  // Answered before the monitor is there.
+  std::string create_output() const override { return "/output create headless"; }
   Result<std::string> parse_version(std::string_view payload) const override;
   Result<std::vector<KnownOutput>> parse_outputs(std::string_view payload) const override;
   Result<std::vector<msg::InputDevice>> parse_inputs(std::string_view payload) const override;
@@ -33,6 +35,13 @@ class HyprlandDialect : public LineDialect {
   bool reply_is_line() const noexcept override { return false; }
   std::string events_request() const override { return {}; }
   Result<IpcSession::Changes> parse_event(std::string_view line) const override;
+
+  std::string reload_obstacle(std::string_view) const override { return {}; }
+  std::string reload_request() const override { return "/reload"; }
+  Result<std::string> parse_reload_refusal(std::string_view payload) const override { return parse_refusal(payload); }
+  bool begins_with_reload() const override { return false; }
+  std::string errors_request() const override { return "j/configerrors"; }
+  Result<std::string> parse_reload_errors(std::string_view payload) const override;
 };
 
 }  // namespace compositord::agent::hyprland

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <utility>
 
+#include "agent/process/process_usage.h"
 #include "agent/process/process_watch.h"
 #include "common/base/clock.h"
 
@@ -62,7 +63,10 @@ void AgentLoop::run(AgentCore& core) {
 
 Instant AgentLoop::next_deadline(const AgentCore& core) const {
   const Instant launched = launcher_ ? launcher_->next_deadline() : kNever;
-  return std::min({core.next_deadline(), driver_ ? driver_->next_deadline() : display_.next_deadline(), launched});
+  const Instant told =
+      std::min(witness_ ? witness_->next_deadline() : kNever, late_witness_ ? late_witness_->next_deadline() : kNever);
+  return std::min(
+      {core.next_deadline(), driver_ ? driver_->next_deadline() : display_.next_deadline(), launched, told});
 }
 
 void AgentLoop::turn(AgentCore& core) {
@@ -75,7 +79,8 @@ void AgentLoop::turn(AgentCore& core) {
   last_turn_ = now;
   if (stop_asked_ && !std::exchange(stop_told_, true)) core.step(now, input::Stop{}, outputs_);
   take_bus(core, now);
-  serve_child(core, now);  // before the display: as its parent we know best how it ended
+  serve_child(core, now);      // before the display: as its parent we know best how it ended
+  serve_witnesses(core, now);  // before the display, whose driver may say now that it is gone
   serve_display(core, now);
   core.step(now, input::Tick{}, outputs_);
   apply_child(core, now);
@@ -94,6 +99,8 @@ void AgentLoop::wait(Instant planned) {
   driver_ ? driver_->poll_fds(fds_) : display_.poll_fds(fds_);
   if (child_) child_->poll_fds(fds_);
   if (launcher_) launcher_->poll_fds(fds_);
+  if (witness_) witness_->poll_fds(fds_);
+  if (late_witness_) late_witness_->poll_fds(fds_);
   if (hangup_fd_ >= 0) fds_.push_back(pollfd{hangup_fd_, POLLIN, 0});
   for (const pollfd& fd : fds_) poller_.add_fd(fd.fd, fd.events);
   const bool more = !driver_outputs_.events.empty();
@@ -142,6 +149,7 @@ void AgentLoop::serve_child(AgentCore& core, Instant now) {
   // What the driver still has to say is of a compositor that is gone; the core ends its commands.
   driver_outputs_.events.clear();
   driver_.reset();
+  measured_.reset();
   display_.search_again(now);
   display_.expect_session(0, now);
   core.step(now, input::ChildEnded{*news.end, describe_end(*news.end)}, outputs_);
@@ -186,6 +194,51 @@ void AgentLoop::serve_display(AgentCore& core, Instant now) {
   take_driver_outputs(core, now);
 }
 
+void AgentLoop::serve_witnesses(AgentCore& core, Instant now) {
+  if (witness_) witness_->service(now, driver_outputs_);
+  if (!late_witness_) return;
+  late_witness_->service(now, driver_outputs_);
+  if (auto told = late_witness_->told()) {
+    late_witness_.reset();
+    core.step(now, input::EndTold{std::move(*told)}, outputs_);
+  } else if (late_witness_->is_over()) {
+    late_witness_.reset();
+  }
+}
+
+void AgentLoop::measure(const msg::Manifest& manifest) {
+  const auto pid = static_cast<pid_t>(manifest.pid);
+  if (measured_ && measured_->pid == pid) return;
+  measured_.reset();
+  if (pid == 0) return;
+  if (const auto peer = identify_process(pid)) measured_ = *peer;
+}
+
+void AgentLoop::watch_end(const msg::Manifest& manifest) {
+  const auto pid = static_cast<pid_t>(manifest.pid);
+  if (!asks_systemd_ || pid == 0 || (witness_ && witness_->pid() == pid)) return;
+  witness_.reset();
+  // One that is gone already is not asked for: its unit can't be found any more.
+  const auto peer = identify_process(pid);
+  if (!peer) return;
+  auto witness = systemd::EndWitness::watch(*peer, manifest.name);
+  if (witness) witness_.emplace(std::move(*witness));
+}
+
+// The status goes out at once, with what is known; systemd's answer may come before it or after it.
+void AgentLoop::ask_how_it_ended(driver_event::Gone& gone) {
+  if (!witness_) return;
+  const bool is_known = gone.end.code || gone.end.signal;
+  if (!is_known) {
+    if (auto told = witness_->told()) {
+      gone = std::move(*told);
+    } else {
+      late_witness_ = std::move(witness_);
+    }
+  }
+  witness_.reset();
+}
+
 void AgentLoop::take_driver_outputs(AgentCore& core, Instant now) {
   for (const LogEvent& event : driver_outputs_.log) logger_.write(event);
   for (DriverEvent& event : std::exchange(driver_outputs_.events, {})) {
@@ -194,9 +247,15 @@ void AgentLoop::take_driver_outputs(AgentCore& core, Instant now) {
       serve_child(core, now);  // it may have ended since we looked, and its parent's word is the exact one
       if (!child_) break;
     }
+    if (const auto* described = std::get_if<driver_event::Described>(&event)) {
+      measure(described->manifest);
+      watch_end(described->manifest);
+    }
+    if (auto* end = std::get_if<driver_event::Gone>(&event)) ask_how_it_ended(*end);
     core.step(now, input::FromDriver{std::move(event)}, outputs_);
     if (!gone) continue;
     driver_.reset();
+    measured_.reset();
     display_.search_again(now);
     break;  // a driver's last event
   }
@@ -232,6 +291,10 @@ void AgentLoop::apply_outputs(Instant now) {
   }
   if (driver_) {
     if (outputs_.look_at_process) driver_->look_at_process(driver_outputs_);
+    if (outputs_.look_at_usage && measured_) {
+      if (const auto usage = look_at_usage(*measured_)) driver_outputs_.events.emplace_back(*usage);
+    }
+    if (outputs_.look_at_usage) driver_->count_clients(now, driver_outputs_);
     if (outputs_.start_probe) driver_->start_probe(now, driver_outputs_);
     for (const Execute& one : outputs_.executes) execute(one, now);
   }

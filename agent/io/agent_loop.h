@@ -14,6 +14,8 @@
 #include "agent/io/broker_link.h"
 #include "agent/process/child_process.h"
 #include "agent/process/launcher.h"
+#include "agent/process/peer.h"
+#include "agent/systemd/end_witness.h"
 #include "agent/wayland/display_watch.h"
 #include "common/log/log.h"
 #include "common/net/poller.h"
@@ -28,6 +30,8 @@ class AgentLoop {
 
   // The core's supervisor starts this. `hangup_fd`: a signalfd whose signals are passed on to it.
   void supervise(ChildCommand command, int hangup_fd);
+  // Asks systemd how compositors ended, which the kernel tells only their parents.
+  void ask_systemd() { asks_systemd_ = true; }
   // Carries out `launch`, which the core's configuration allows.
   void allow_launch(LaunchSettings settings) { launcher_.emplace(std::move(settings)); }
   // Runs until the core has finished.
@@ -41,6 +45,10 @@ class AgentLoop {
   void pass_on_hangup();
   void apply_child(AgentCore& core, Instant now);
   void serve_display(AgentCore& core, Instant now);
+  void serve_witnesses(AgentCore& core, Instant now);
+  void measure(const msg::Manifest& manifest);
+  void watch_end(const msg::Manifest& manifest);
+  void ask_how_it_ended(driver_event::Gone& gone);
   void take_driver_outputs(AgentCore& core, Instant now);
   void set_calendar(AgentCore& core, Instant now);
   void apply_outputs(Instant now);
@@ -62,6 +70,10 @@ class AgentLoop {
   std::vector<pollfd> fds_;
   std::unique_ptr<Driver> driver_;  // of the compositor that is there; none: display_ looks for one
   std::optional<Launcher> launcher_;
+  bool asks_systemd_ = false;
+  std::optional<systemd::EndWitness> witness_;       // of the compositor that is there
+  std::optional<systemd::EndWitness> late_witness_;  // of the one that is gone, while nobody has told how
+  std::optional<Peer> measured_;                     // of the compositor that is there: whose usage is looked at
   DriverOutputs driver_outputs_;
   Outputs outputs_;
   Instant last_turn_;

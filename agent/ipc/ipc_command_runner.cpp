@@ -28,10 +28,11 @@ void IpcCommandRunner::execute(std::uint64_t command_id, const std::string& meth
 std::optional<IpcCommandRunner::Ask> IpcCommandRunner::next_ask(Instant now) {
   if (asked_ || queue_.empty()) return std::nullopt;
   if (step_ == Step::kIdle) step_ = Step::kReadBefore;
-  if ((step_ == Step::kReadBack || step_ == Step::kFindNew) && now < ask_at_) return std::nullopt;
+  if (is_reading_again() && now < ask_at_) return std::nullopt;
   asked_ = true;
   if (step_ == Step::kCreate) return Ask{IpcQuestion::kCommand, dialect_->create_output()};
   if (step_ == Step::kChange) return Ask{IpcQuestion::kCommand, dialect_->change(wish(), before_wish_)};
+  if (step_ == Step::kUndo) return Ask{IpcQuestion::kCommand, dialect_->change(undo_wish_, before_wish_)};
   if (step_ == Step::kTakeBack) return Ask{IpcQuestion::kCommand, dialect_->change(*opposite_of(wish()), before_wish_)};
   return Ask{IpcQuestion::kOutputs, dialect_->request(IpcQuestion::kOutputs)};
 }
@@ -46,6 +47,13 @@ void IpcCommandRunner::on_reply(const std::string& payload, Instant now, DriverO
     case Step::kChange: return on_changed(payload, now, out);
     case Step::kReadBack: return on_read_back(payload, now, out);
     case Step::kTakeBack: return finish(Status::kFailed, not_done(), out);
+    case Step::kUndo:
+      // Refused or not: what it did is read.
+      step_ = Step::kUndoReadBack;
+      ask_at_ = now;
+      give_up_at_ = now + kReadBackTime;
+      return;
+    case Step::kUndoReadBack: return on_undo_read_back(payload, now, out);
   }
 }
 
@@ -128,21 +136,53 @@ void IpcCommandRunner::on_read_back(const std::string& payload, Instant now, Dri
     if (std::all_of(wishes.begin(), wishes.end(), [&](const OutputCommand& w) { return is_shown(w); })) {
       return finish(Status::kDone, {}, out);
     }
-    return finish(Status::kFailed,
-                  fmt::format("{} did all of it, and undid a part for a later one", dialect_->compositor()), out);
+    wish_ = wishes.size() - 1;
+    return fail_wish(fmt::format("{} did all of it, and undid a part for a later one", dialect_->compositor()),
+                     *outputs, out);
   }
-  if (!refusal_.empty() || now >= give_up_at_) return fail_read_back(out);
+  if (!refusal_.empty() || now >= give_up_at_) return fail_read_back(*outputs, out);
   ask_at_ = now + kReadBackInterval;
 }
 
-void IpcCommandRunner::fail_read_back(DriverOutputs& out) {
+void IpcCommandRunner::fail_read_back(const std::vector<KnownOutput>& outputs, DriverOutputs& out) {
   const OutputCommandQueue::Entry& job = queue_.front();
-  if (!refusal_.empty())
-    return finish(Status::kFailed, fmt::format("{} refused: {}", dialect_->compositor(), refusal_), out);
+  const std::string_view compositor = dialect_->compositor();
+  if (!refusal_.empty()) return fail_wish(fmt::format("{} refused: {}", compositor, refusal_), outputs, out);
   if (job.after.empty() || job.after.size() < job.before.size())
-    return finish(Status::kFailed, fmt::format("{} said success, and the output is gone", dialect_->compositor()), out);
-  if (!opposite_of(wish())) return finish(Status::kFailed, not_done(), out);
+    return fail_wish(fmt::format("{} said success, and the output is gone", compositor), outputs, out);
+  if (job.request.several || !opposite_of(wish())) return fail_wish(not_done(), outputs, out);
   step_ = Step::kTakeBack;
+}
+
+void IpcCommandRunner::fail_wish(std::string error, const std::vector<KnownOutput>& outputs, DriverOutputs& out) {
+  const OutputCommandQueue::Entry& job = queue_.front();
+  if (!job.request.several) return finish(Status::kFailed, std::move(error), out);
+  failure_ = std::move(error);
+  undo_.begin(job.before, wish());
+  undo_next(outputs, out);
+}
+
+void IpcCommandRunner::undo_next(const std::vector<KnownOutput>& outputs, DriverOutputs& out) {
+  auto next = undo_.next(outputs, shows());
+  if (!next) return finish(Status::kFailed, failure_ + undo_sentence(undo_.is_complete(outputs, shows())), out);
+  undo_wish_ = std::move(*next);
+  for (const KnownOutput& output : outputs) {
+    if (output.output.name == undo_wish_.output) before_wish_ = output;
+  }
+  step_ = Step::kUndo;
+}
+
+void IpcCommandRunner::on_undo_read_back(const std::string& payload, Instant now, DriverOutputs& out) {
+  OutputCommandQueue::Entry& job = queue_.front();
+  const auto outputs = dialect_->parse_outputs(payload);
+  if (!outputs) return finish(Status::kFailed, failure_ + "; " + outputs.error().text, out);
+  job.after = outputs_of(job.request, *outputs);
+  if (is_shown(undo_wish_) || now >= give_up_at_) return undo_next(*outputs, out);
+  ask_at_ = now + kReadBackInterval;
+}
+
+OutputUndo::Shows IpcCommandRunner::shows() const {
+  return [this](const OutputCommand& wish, const KnownOutput& output) { return dialect_->shows_wish(wish, output); };
 }
 
 void IpcCommandRunner::tick(Instant now, DriverOutputs& out) {
@@ -158,7 +198,11 @@ void IpcCommandRunner::tick(Instant now, DriverOutputs& out) {
 
 Instant IpcCommandRunner::next_ask_at() const noexcept {
   if (asked_ || queue_.empty()) return kNever;
-  return step_ == Step::kReadBack || step_ == Step::kFindNew ? ask_at_ : Instant{};
+  return is_reading_again() ? ask_at_ : Instant{};
+}
+
+bool IpcCommandRunner::is_reading_again() const noexcept {
+  return step_ == Step::kReadBack || step_ == Step::kFindNew || step_ == Step::kUndoReadBack;
 }
 
 bool IpcCommandRunner::is_sent() const noexcept {
@@ -191,6 +235,7 @@ void IpcCommandRunner::finish(Status status, std::string error, DriverOutputs& o
   step_ = Step::kIdle;
   wish_ = 0;
   refusal_.clear();
+  failure_.clear();
   give_up_at_ = kNever;
 }
 

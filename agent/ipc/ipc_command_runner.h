@@ -7,6 +7,7 @@
 //   kReadBack -> kChange               … the next wish: a compositor is told one after the other
 //   kReadBack -> kTakeBack -> kIdle    a wish to switch off that was not fulfilled: the compositor would keep it for later,
 //                                      and sway then refuses every other change of that output
+//   kReadBack -> kUndo -> kUndoReadBack -> kUndo … -> kIdle   of output.configure, which is all or nothing
 
 #include <chrono>
 #include <cstdint>
@@ -17,6 +18,7 @@
 #include "agent/driver.h"
 #include "agent/ipc/ipc_dialect.h"
 #include "agent/output/output_command_queue.h"
+#include "agent/output/output_undo.h"
 #include "common/base/instant.h"
 
 namespace compositord::agent {
@@ -52,7 +54,7 @@ class IpcCommandRunner {
   Instant next_ask_at() const noexcept;
 
  private:
-  enum class Step { kIdle, kReadBefore, kCreate, kFindNew, kChange, kReadBack, kTakeBack };
+  enum class Step { kIdle, kReadBefore, kCreate, kFindNew, kChange, kReadBack, kTakeBack, kUndo, kUndoReadBack };
 
   void on_before(const std::string& payload, Instant now, DriverOutputs& out);
   void begin_wish(const std::vector<KnownOutput>& outputs);
@@ -63,7 +65,13 @@ class IpcCommandRunner {
   void on_changed(const std::string& payload, Instant now, DriverOutputs& out);
   void on_read_back(const std::string& payload, Instant now, DriverOutputs& out);
   void finish(Status status, std::string error, DriverOutputs& out);
-  void fail_read_back(DriverOutputs& out);
+  void fail_read_back(const std::vector<KnownOutput>& outputs, DriverOutputs& out);
+  // It fails with this sentence; what was done of several wishes is taken back before.
+  void fail_wish(std::string error, const std::vector<KnownOutput>& outputs, DriverOutputs& out);
+  void undo_next(const std::vector<KnownOutput>& outputs, DriverOutputs& out);
+  void on_undo_read_back(const std::string& payload, Instant now, DriverOutputs& out);
+  OutputUndo::Shows shows() const;
+  bool is_reading_again() const noexcept;
   std::string not_done() const;
   const OutputCommand& wish() const { return queue_.front().request.wishes[wish_]; }
   bool is_shown(const OutputCommand& wanted) const;
@@ -74,6 +82,9 @@ class IpcCommandRunner {
   KnownOutput before_wish_;
   std::vector<std::string> names_before_;  // of all outputs, for output.add
   std::string refusal_;                    // the compositor's own words to the one at work, when those were no success
+  OutputUndo undo_;
+  OutputCommand undo_wish_;  // that is told at kUndo
+  std::string failure_;      // why it is undone
   Step step_ = Step::kIdle;
   bool asked_ = false;  // a reply is owed, perhaps to a command that has ended; nothing is asked before it came
   Instant ask_at_;      // the next read-back

@@ -165,7 +165,7 @@ void IpcDriver::service_events(Instant now, DriverOutputs& out) {
   }
   want_outputs_ = want_outputs_ || changes->outputs;
   want_inputs_ = want_inputs_ || changes->inputs;
-  if (changes->reloaded && reload_ != nullptr) reload_->on_reloaded(out);
+  if (changes->reloaded && reload_ != nullptr) reload_->on_reloaded(changes->reload_failed, out);
 }
 
 void IpcDriver::on_reply(const std::string& payload, Instant now, DriverOutputs& out) {
@@ -324,13 +324,18 @@ void IpcDriver::start_probe(Instant now, DriverOutputs& out) { wayland_->start_p
 
 void IpcDriver::look_at_process(DriverOutputs& out) { wayland_->look_at_process(out); }
 
+void IpcDriver::count_clients(Instant now, DriverOutputs& out) { wayland_->count_clients(now, out); }
+
 void IpcDriver::execute(std::uint64_t command_id, const std::string& method, const msg::Value& params, Instant now,
                         Instant deadline, DriverOutputs& out) {
   const auto why_not = ipc_obstacle(method);
   const bool has_ipc = session_->is_open() || broken_;
   const bool by_wayland = dialect_->prefers_wayland() && is_wayland_command(method);
   if (has_ipc && why_not && why_not->empty() && !by_wayland) {
-    if (method == kReloadMethod) return reload_->begin(command_id, params, wayland_->peer(), now, deadline, out);
+    if (method == kReloadMethod) {
+      reload_->begin(command_id, params, wayland_->peer(), now, deadline, out);
+      return ask_next(now);
+    }
     runner_.execute(command_id, method, params, now, deadline, out);
     return ask_next(now);
   }

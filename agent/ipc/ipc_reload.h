@@ -35,7 +35,8 @@ class IpcReload {
   virtual std::string take_request() = 0;
   // `events`: whether the compositor tells what it does unasked; otherwise its word has to do.
   virtual void on_reply(const std::string& payload, bool events, Instant now, DriverOutputs& out) = 0;
-  virtual void on_reloaded(DriverOutputs& out) = 0;  // the event
+  // The event. `failed`: it could not read it, and says so.
+  virtual void on_reloaded(bool failed, DriverOutputs& out) = 0;
   // What was asked is lost with the connection; the compositor may live on.
   virtual void on_connection_lost(DriverOutputs& out) = 0;
   virtual void on_gone(DriverOutputs& out) = 0;

@@ -18,7 +18,8 @@ class IpcSession {
   struct Changes {
     bool outputs = false;
     bool inputs = false;
-    bool reloaded = false;  // the compositor has read its configuration again
+    bool reloaded = false;       // the compositor has read its configuration again
+    bool reload_failed = false;  // … or could not
   };
 
   IpcSession() = default;

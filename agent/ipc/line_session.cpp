@@ -85,6 +85,8 @@ Result<void> LineSession::take_events(Changes& changes) {
     if (!seen) return tl::unexpected(seen.error());
     changes.outputs = changes.outputs || seen->outputs;
     changes.inputs = changes.inputs || seen->inputs;
+    changes.reloaded = changes.reloaded || seen->reloaded;
+    changes.reload_failed = changes.reload_failed || seen->reload_failed;
   }
   events_->received.erase(0, begin);
   if (events_->received.size() <= kBytesMax) return {};

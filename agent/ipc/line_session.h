@@ -25,6 +25,18 @@ class LineDialect : public IpcDialect {
   virtual std::string events_request() const = 0;
   // Errors: kMalformed for what is no event, kUnsupported when the compositor refuses to send any.
   virtual Result<IpcSession::Changes> parse_event(std::string_view line) const = 0;
+
+  // Why the compositor of this version can't be made to read its configuration again, a sentence; empty when it can.
+  virtual std::string reload_obstacle(std::string_view version) const = 0;
+  virtual std::string reload_request() const = 0;
+  // Empty when the reply says success, else the compositor's own words. Errors: as parse_refusal().
+  virtual Result<std::string> parse_reload_refusal(std::string_view payload) const = 0;
+  // Whether the events begin with one that tells of the last time, in each version that tells of it at all.
+  virtual bool begins_with_reload() const = 0;
+  // The text that asks what is wrong with the configuration; empty where the event tells it.
+  virtual std::string errors_request() const { return {}; }
+  // Empty when nothing is.
+  virtual Result<std::string> parse_reload_errors(std::string_view) const { return std::string(); }
 };
 
 class LineSession : public IpcSession {

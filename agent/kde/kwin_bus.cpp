@@ -29,10 +29,12 @@ std::string information(std::string_view text, std::string_view key) {
 }
 
 KwinBus::KwinBus(const Peer& compositor)
-    : bus_(compositor, {dbus::NameOwner::match_rule(kName)}), owner_(bus_, compositor, kName) {}
+    : bus_(compositor, {dbus::NameOwner::match_rule(kName)}),
+      owner_(bus_, compositor, kName),
+      screenshot_(bus_, owner_) {}
 
 Instant KwinBus::next_deadline() const noexcept {
-  return std::min({bus_.next_deadline(), owner_.next_deadline(), reload_.deadline()});
+  return std::min({bus_.next_deadline(), owner_.next_deadline(), screenshot_.next_deadline(), reload_.deadline()});
 }
 
 void KwinBus::service(Instant now, DriverOutputs& out) {
@@ -49,6 +51,8 @@ void KwinBus::service(Instant now, DriverOutputs& out) {
   std::move(answered_.events.begin(), answered_.events.end(), std::back_inserter(out.events));
   answered_.events.clear();
   reload_.tick(now, out);
+  screenshot_.service(now);
+  changed_ = screenshot_.take_changed() || changed_;
   if (std::string obstacle = owner_.obstacle(); obstacle != obstacle_) {
     obstacle_ = std::move(obstacle);
     changed_ = true;
@@ -84,9 +88,11 @@ void KwinBus::take_information(std::string_view text) {
 
 void KwinBus::support(std::vector<msg::CommandSupport>& commands, const std::string& compositor) const {
   for (msg::CommandSupport& command : commands) {
-    if (command.name != kReloadMethod) continue;
-    command.supported = obstacle_.empty() && !owner_.unique_name().empty();
-    command.reason = command.supported ? "" : fmt::format("{} {}", compositor, obstacle_);
+    if (command.name != kReloadMethod && command.name != kScreenshotCommand) continue;
+    std::string why = obstacle_;
+    if (why.empty() && command.name == kScreenshotCommand) why = screenshot_.obstacle();
+    command.supported = why.empty() && !owner_.unique_name().empty();
+    command.reason = command.supported ? "" : fmt::format("{} {}", compositor, why);
   }
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// What KWin offers on its session bus as org.kde.KWin: its version in its own words, and reload.
+// What KWin offers on its session bus as org.kde.KWin: its version in its own words, reload, and screenshots.
 //
 // Source: org.kde.KWin.xml of KWin 5.27. KWin has no way to check a configuration without using it; it falls back to defaults line by
 // line and says nothing of what it did not understand.
@@ -12,6 +12,7 @@
 
 #include "agent/dbus/name_owner.h"
 #include "agent/dbus/session_bus.h"
+#include "agent/kde/kwin_screenshot.h"
 #include "agent/output/reload_command.h"
 #include "agent/wayland/companion.h"
 
@@ -33,6 +34,10 @@ class KwinBus final : public Companion {
   void support(std::vector<msg::CommandSupport>& commands, const std::string& compositor) const override;
   void execute(std::uint64_t command_id, const std::string& method, const msg::Value& params, Instant now,
                Instant deadline, DriverOutputs& out) override;
+  Result<std::unique_ptr<Capture>> begin_capture(const ScreenshotRequest& request,
+                                                 const std::vector<KnownOutput>& outputs) override {
+    return screenshot_.begin(request, outputs);
+  }
   void on_gone(DriverOutputs& out) override { reload_.on_gone(out); }
 
  private:
@@ -41,6 +46,7 @@ class KwinBus final : public Companion {
 
   dbus::SessionBus bus_;
   dbus::NameOwner owner_;
+  KwinScreenshot screenshot_;
   std::uint64_t owner_changes_ = 0;
   std::string obstacle_;
   std::string version_;

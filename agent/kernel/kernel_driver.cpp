@@ -92,6 +92,12 @@ void KernelDriver::look_at_process(DriverOutputs& out) {
   take(inner, out);
 }
 
+void KernelDriver::count_clients(Instant now, DriverOutputs& out) {
+  DriverOutputs inner;
+  driver_->count_clients(now, inner);
+  take(inner, out);
+}
+
 void KernelDriver::execute(std::uint64_t command_id, const std::string& method, const msg::Value& params, Instant now,
                            Instant deadline, DriverOutputs& out) {
   DriverOutputs inner;

@@ -38,6 +38,7 @@ class KernelDriver : public Driver {
   void service(Instant now, DriverOutputs& out) override;
   void start_probe(Instant now, DriverOutputs& out) override;
   void look_at_process(DriverOutputs& out) override;
+  void count_clients(Instant now, DriverOutputs& out) override;
   void execute(std::uint64_t command_id, const std::string& method, const msg::Value& params, Instant now,
                Instant deadline, DriverOutputs& out) override;
 

@@ -36,16 +36,20 @@ KnownOutput picture_of(const DisplayState& state, const Monitor& monitor) {
 
 }  // namespace
 
-std::string OutputManager::match_rule() {
-  return fmt::format("type='signal',interface='{}',member='MonitorsChanged'", kDisplayConfigName);
+std::vector<std::string> OutputManager::match_rules() {
+  return {fmt::format("type='signal',interface='{}',member='MonitorsChanged'", kDisplayConfigName),
+          PowerSave::match_rule()};
 }
 
 void OutputManager::on_signal(const dbus::BusSignal& signal) {
   // Anybody on the bus may send it; Mutter's own comes from the name that was proven.
   if (signal.member == "MonitorsChanged" && signal.sender == owner_.unique_name()) wanted_ = true;
+  power_.on_signal(signal);
 }
 
-Instant OutputManager::next_deadline() const noexcept { return unsent_ || outcome_ ? Instant() : read_at_; }
+Instant OutputManager::next_deadline() const noexcept {
+  return unsent_ || outcome_ ? Instant() : std::min(read_at_, power_.next_deadline());
+}
 
 void OutputManager::service(Instant now, DriverOutputs& out) {
   now_ = now;
@@ -61,6 +65,8 @@ void OutputManager::service(Instant now, DriverOutputs& out) {
     wanted_ = true;
     if (configuration_pending_) end(Outcome::kFailed, "it was lost from its session bus");
   }
+  power_.service(now);
+  if (power_.take_changed()) mark_power();
   if (owner_.unique_name().empty()) return;
   if (now >= read_at_) wanted_ = true;
   if (wanted_ && !reading_) read_state(now);
@@ -99,10 +105,24 @@ void OutputManager::take_state(Result<DisplayState> state) {
   state_ = std::move(*state);
   heads_.clear();
   for (const Monitor& monitor : state_->monitors) heads_.push_back(picture_of(*state_, monitor));
+  mark_power();
   // A configuration for an older state is refused for that alone.
   if (const auto serial = std::exchange(refused_serial_, std::nullopt)) {
     end(*serial != state_->serial ? Outcome::kCancelled : Outcome::kFailed, std::string(complaint_));
   }
+}
+
+void OutputManager::mark_power() {
+  for (KnownOutput& head : heads_) head.powered = power_.is_on().value_or(true);
+  changed_ = true;
+}
+
+std::optional<std::string> OutputManager::power_obstacle() const {
+  if (std::string why = obstacle(); !why.empty()) return why;
+  if (!power_.is_on()) return "does not tell whether its outputs' power is on, and switches none";
+  const auto on = std::count_if(heads_.begin(), heads_.end(), [](const KnownOutput& head) { return head.active; });
+  if (on <= 1) return "";
+  return fmt::format("switches the power of all its outputs at once, not of one, and {} are in use", on);
 }
 
 std::string OutputManager::obstacle() const {
@@ -114,6 +134,7 @@ std::string OutputManager::obstacle() const {
 
 void OutputManager::send(const std::vector<HeadChange>& changes, Purpose purpose) {
   forget_configuration();
+  power_.forget_complaint();
   if (std::string why = obstacle(); !why.empty()) return end(Outcome::kFailed, std::move(why));
   auto places = lay_out(*state_, changes);
   if (!places) return end(Outcome::kFailed, places.error().text);

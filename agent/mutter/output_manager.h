@@ -13,6 +13,7 @@
 #include "agent/dbus/session_bus.h"
 #include "agent/mutter/display_state.h"
 #include "agent/mutter/layout.h"
+#include "agent/mutter/power_save.h"
 #include "agent/output/output_manager.h"
 #include "common/base/instant.h"
 
@@ -24,15 +25,15 @@ class OutputManager final : public agent::OutputManager {
   static constexpr Duration kAnswerTime = std::chrono::seconds(10);
   static constexpr Duration kReadAgain = std::chrono::seconds(1);
 
-  OutputManager(dbus::SessionBus& bus, dbus::NameOwner& owner) : bus_(bus), owner_(owner) {}
+  OutputManager(dbus::SessionBus& bus, dbus::NameOwner& owner) : bus_(bus), owner_(owner), power_(bus, owner) {}
 
-  // The match rule that the bus must have for this.
-  static std::string match_rule();
+  // The match rules that the bus must have for this.
+  static std::vector<std::string> match_rules();
   void on_signal(const dbus::BusSignal& signal);
   // Asks what is to be asked. To be called after the owner's own service().
   void service(Instant now, DriverOutputs& out);
   Instant next_deadline() const noexcept;
-  bool is_asking() const noexcept { return reading_; }
+  bool is_asking() const noexcept { return reading_ || power_.is_asking(); }
 
   bool lose_global(std::uint32_t) override { return true; }  // it needs none
   std::string obstacle() const override;
@@ -42,7 +43,10 @@ class OutputManager final : public agent::OutputManager {
   bool can_test() const noexcept override { return true; }
   void send(const std::vector<HeadChange>& changes, Purpose purpose) override;
   std::optional<Outcome> take_outcome() noexcept override { return std::exchange(outcome_, std::nullopt); }
-  std::string complaint() const override { return complaint_; }
+  std::string complaint() const override { return complaint_.empty() ? power_.complaint() : complaint_; }
+  // Mutter knows one power for all its monitors: it is an output's own only while that is the only one.
+  std::optional<std::string> power_obstacle() const override;
+  void set_power(bool on) override { power_.set(on); }
   void forget_configuration() noexcept override;
 
  private:
@@ -52,6 +56,7 @@ class OutputManager final : public agent::OutputManager {
     std::vector<Place> places;
   };
 
+  void mark_power();
   void read_state(Instant now);
   void take_state(Result<DisplayState> state);
   void send_configuration(Instant now);
@@ -60,6 +65,7 @@ class OutputManager final : public agent::OutputManager {
 
   dbus::SessionBus& bus_;
   dbus::NameOwner& owner_;
+  PowerSave power_;
   std::uint64_t owner_changes_ = 0;
   std::optional<DisplayState> state_;
   std::vector<KnownOutput> heads_;

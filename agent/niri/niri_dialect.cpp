@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 #include <fmt/format.h>
 
@@ -33,6 +34,19 @@ Result<Value> answer_of(std::string_view payload, std::string_view kind) {
   if (!ok) return ok;
   if (const Value* answer = ok->find(kind)) return *answer;
   return fail(Status::kMalformed, fmt::format("niri's reply has no \"{}\"", kind));
+}
+
+// niri's versions are a year and a month, before 2025 "0.1.9" and the like. What can't be read is taken for new.
+bool is_older(std::string_view version, int year, int month) {
+  int parts[2] = {0, 0};
+  const char* at = version.data();
+  const char* end = version.data() + version.size();
+  for (int& part : parts) {
+    const auto [next, error] = std::from_chars(at, end, part);
+    if (error != std::errc()) return false;
+    at = next != end && *next == '.' ? next + 1 : next;
+  }
+  return parts[0] < year || (parts[0] == year && parts[1] < month);
 }
 
 msg::Transform transform_of(std::string_view name) {
@@ -183,7 +197,22 @@ Result<IpcSession::Changes> NiriDialect::parse_event(std::string_view line) cons
   }
   // No event is about outputs, but workspaces move when outputs come, go and are switched off.
   const bool of_outputs = event->find("WorkspacesChanged") != nullptr || event->find("ConfigLoaded") != nullptr;
-  return IpcSession::Changes{of_outputs, false};
+  const Value* loaded = event->find("ConfigLoaded");
+  const bool failed = loaded != nullptr && flag_field(*loaded, "failed", false);
+  return IpcSession::Changes{of_outputs, false, loaded != nullptr, failed};
+}
+
+std::string NiriDialect::reload_obstacle(std::string_view version) const {
+  if (!is_older(version, 25, 8)) return {};
+  return fmt::format("niri {} has no request for it, and reads its configuration again by itself when the file changes",
+                     version);
+}
+
+Result<std::string> NiriDialect::parse_reload_refusal(std::string_view payload) const {
+  const auto ok = ok_of(payload);
+  if (ok) return std::string();
+  if (ok.error().status != Status::kFailed) return tl::unexpected(ok.error());
+  return ok.error().text.empty() ? std::string("without a reason") : ok.error().text;
 }
 
 }  // namespace compositord::agent::niri

@@ -26,6 +26,14 @@ class NiriDialect : public LineDialect {
   bool reply_is_line() const noexcept override { return true; }
   std::string events_request() const override { return "\"EventStream\"\n"; }
   Result<IpcSession::Changes> parse_event(std::string_view line) const override;
+
+  // LoadConfigFile came with 25.08. Source: niri's pull request 2163 of August 2025; 25.05 was of May, 25.08 of the 30th of August.
+  std::string reload_obstacle(std::string_view version) const override;
+  std::string reload_request() const override { return "{\"Action\":{\"LoadConfigFile\":{}}}\n"; }
+  Result<std::string> parse_reload_refusal(std::string_view payload) const override;
+  // "You will always receive this event when connecting to the event stream": whether a version has ConfigLoaded needs no number.
+  // Source: niri-ipc's documentation of Event::ConfigLoaded.
+  bool begins_with_reload() const override { return true; }
 };
 
 }  // namespace compositord::agent::niri

@@ -49,6 +49,11 @@ class OutputManager {
   // Whether a batch was completed since the last call.
   virtual bool take_changed() noexcept = 0;
 
+  // Where it is this that switches outputs' power: empty when it can, else why not, as above. None where it has no word on power.
+  virtual std::optional<std::string> power_obstacle() const { return std::nullopt; }
+  // Asks for it; the heads' `powered` tells whether it was done.
+  virtual void set_power(bool on) { static_cast<void>(on); }
+
   virtual bool can_test() const noexcept = 0;
   // Sends all changes as one configuration; heads that are not named stay as they are. One at a time: the outcome of an
   // earlier one is forgotten. Nothing is sent while there is an obstacle.

@@ -1,7 +1,7 @@
 #pragma once
 // Runs a compositor's own executable a second time, beside the loop, to let it judge its configuration file: as its user, in its
 // directory, with its environment, so that the file means the same. The second one must not come near the first one's display: it gets
-// a runtime directory of its own, and nothing that leads to a screen.
+// a runtime directory of its own, and nothing that leads to a screen but what its starter names.
 
 #include <poll.h>
 

@@ -1,9 +1,15 @@
 #include "agent/process/pidfd_info.h"
 
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <cstdint>
+
+#include "agent/process/file_descriptor.h"
 
 namespace compositord::agent {
 
@@ -33,6 +39,19 @@ std::optional<int> exit_status_from_pidfd(int pidfd) noexcept {
   if (::ioctl(pidfd, kGetInfo, &info) != 0) return std::nullopt;
   if ((info.mask & kInfoExit) == 0) return std::nullopt;
   return info.exit_status;
+}
+
+bool pidfd_tells_exit_status() noexcept {
+  constexpr int kCode = 7;
+  const pid_t child = ::fork();
+  if (child < 0) return false;
+  if (child == 0) ::_exit(kCode);
+  const FileDescriptor pidfd(static_cast<int>(::syscall(SYS_pidfd_open, child, 0U)));
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  const auto told = pidfd.is_open() ? exit_status_from_pidfd(pidfd.get()) : std::nullopt;
+  return told && WIFEXITED(*told) && WEXITSTATUS(*told) == kCode;
 }
 
 }  // namespace compositord::agent

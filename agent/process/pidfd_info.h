@@ -10,4 +10,8 @@ namespace compositord::agent {
 // nobody has reaped yet, and on kernels that don't tell.
 std::optional<int> exit_status_from_pidfd(int pidfd) noexcept;
 
+// Whether this kernel keeps exit statuses for whoever holds a pidfd. Found out by a child that ends at once: a version number would
+// not know of backports and of sandboxes that refuse the question.
+bool pidfd_tells_exit_status() noexcept;
+
 }  // namespace compositord::agent

@@ -65,6 +65,11 @@ std::optional<int> ProcessWatch::exit_status() const {
   return exit_status_from_pidfd(pidfd_.get());
 }
 
+bool ProcessWatch::is_exiting() const {
+  const auto stat = read_process_stat(peer_.pid);
+  return stat && stat->start_time_ticks == peer_.start_time_ticks && stat->is_exiting;
+}
+
 driver_event::CauseSeen ProcessWatch::look() const {
   const auto stat = read_process_stat(peer_.pid);
   if (!stat || stat->start_time_ticks != peer_.start_time_ticks) return {};

@@ -32,6 +32,8 @@ class ProcessWatch {
   // How it ended, as soon as that is known or known to stay unknown; none before. Once told, told again at each call.
   std::optional<ProcessEnd> service(Instant now);
 
+  // Whether it has begun to end: then service() will soon tell more.
+  bool is_exiting() const;
   // One look at /proc/PID/stat.
   driver_event::CauseSeen look() const;
 

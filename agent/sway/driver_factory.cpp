@@ -11,6 +11,7 @@
 #include "agent/hyprland/hyprland_dialect.h"
 #include "agent/hyprland/hyprland_instance.h"
 #include "agent/ipc/ipc_driver.h"
+#include "agent/ipc/line_reload.h"
 #include "agent/kde/kwin_bus.h"
 #include "agent/mutter/mutter_companion.h"
 #include "agent/niri/niri_dialect.h"
@@ -64,7 +65,8 @@ Ipc hyprland_ipc(const Facts& facts) {
     });
   };
   auto session = std::make_unique<LineSession>(*dialect, find, facts.pid);
-  return {std::move(dialect), std::move(session)};
+  auto reload = std::make_unique<LineReload>(*dialect);
+  return {std::move(dialect), std::move(session), std::move(reload)};
 }
 
 // niri names its IPC socket after its display and its pid, beside its Wayland socket. Source: the niri wiki, "IPC".
@@ -74,19 +76,22 @@ Ipc niri_ipc(const Facts& facts) {
   auto dialect = std::make_unique<niri::NiriDialect>();
   const auto find = [path]() -> Result<LineSession::Paths> { return LineSession::Paths{path, path}; };
   auto session = std::make_unique<LineSession>(*dialect, find, facts.pid);
-  return {std::move(dialect), std::move(session)};
+  auto reload = std::make_unique<LineReload>(*dialect);
+  return {std::move(dialect), std::move(session), std::move(reload)};
 }
 
 // gnome-shell is Mutter with a shell around it.
 std::unique_ptr<Companion> make_companion(const std::string& compositor, const Peer& peer, DriverOutputs&) {
-  if (compositor == "mutter" || compositor == "gnome-shell") return std::make_unique<mutter::MutterCompanion>(peer);
+  if (compositor == "mutter" || compositor == "gnome-shell")
+    return std::make_unique<mutter::MutterCompanion>(peer, compositor);
   if (compositor == "kwin_wayland") return std::make_unique<kde::KwinBus>(peer);
   return nullptr;
 }
 
 }  // namespace
 
-Result<std::unique_ptr<Driver>> make_wayland_family_driver(ConnectedDisplay display, Instant now) {
+Result<std::unique_ptr<Driver>> make_wayland_family_driver(ConnectedDisplay display, Instant now,
+                                                           Duration frame_probe) {
   auto peer = identify_peer(display.socket.get());
   if (!peer) return tl::unexpected(peer.error());
   const std::string& path = display.socket_path;
@@ -100,6 +105,7 @@ Result<std::unique_ptr<Driver>> make_wayland_family_driver(ConnectedDisplay disp
   WaylandDriver::Options options;
   options.ask_executable = ipc.dialect == nullptr;  // the IPC tells the version
   options.control_outputs = !is_sway;
+  options.frame_probe = frame_probe;
   options.make_companion = make_companion;
   auto wayland = WaylandDriver::create(std::move(display), std::move(*peer), std::move(options), now);
   if (!wayland) return tl::unexpected(wayland.error());

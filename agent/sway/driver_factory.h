@@ -11,6 +11,8 @@
 namespace compositord::agent {
 
 // The factory for DisplayWatch. Never blocks. Errors: kFailed when the display can't be used.
-Result<std::unique_ptr<Driver>> make_wayland_family_driver(ConnectedDisplay display, Instant now);
+// `frame_probe`: how often it is looked whether frames are drawn; zero: never.
+Result<std::unique_ptr<Driver>> make_wayland_family_driver(ConnectedDisplay display, Instant now,
+                                                           Duration frame_probe = Duration{});
 
 }  // namespace compositord::agent

@@ -99,7 +99,7 @@ void Reload::on_reply(const std::string& payload, bool events, Instant now, Driv
   give_up_at_ = now + kReloadTime;
 }
 
-void Reload::on_reloaded(DriverOutputs& out) {
+void Reload::on_reloaded(bool, DriverOutputs& out) {
   if (step_ == Step::kAsked || step_ == Step::kAccepted) succeed("sway has reloaded, and told so by its event", out);
 }
 

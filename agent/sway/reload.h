@@ -36,7 +36,7 @@ class Reload : public IpcReload {
   void service(Instant now, DriverOutputs& out) override;
   std::string take_request() override;
   void on_reply(const std::string& payload, bool events, Instant now, DriverOutputs& out) override;
-  void on_reloaded(DriverOutputs& out) override;
+  void on_reloaded(bool failed, DriverOutputs& out) override;
   void on_connection_lost(DriverOutputs& out) override;
   void on_gone(DriverOutputs& out) override;
 

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/capture/capture.h"
 #include "agent/driver.h"
 #include "agent/output/output_manager.h"
 #include "agent/process/peer.h"
@@ -38,6 +39,13 @@ class Companion {
   virtual std::string version_source() const { return {}; }
   // Configures outputs where no Wayland protocol does; none when it can't.
   virtual OutputManager* output_manager() noexcept { return nullptr; }
+  // Takes a picture of these outputs, where no Wayland protocol does and support() says that it can. The capture ends before this does.
+  virtual Result<std::unique_ptr<Capture>> begin_capture(const ScreenshotRequest& request,
+                                                         const std::vector<KnownOutput>& outputs) {
+    static_cast<void>(request);
+    static_cast<void>(outputs);
+    return fail(Status::kUnsupported, "it takes no screenshots");
+  }
   // Marks the commands that it carries out itself, and has something to say of.
   virtual void support(std::vector<msg::CommandSupport>& commands, const std::string& compositor) const = 0;
   // Carries out one of those that it marked as supported and that is not an output's. Ends with one CommandFinished, by `deadline`.

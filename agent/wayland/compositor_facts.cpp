@@ -44,15 +44,16 @@ std::string reason(std::string_view compositor) {
 std::string screenshot_reason(std::string_view compositor) {
   if (compositor == "mutter" || compositor == "gnome-shell") {
     return fmt::format(
-        "{} shows its screen to programs only by ScreenCast with PipeWire, which this agent does not speak",
+        "{} shows its screen to programs only by ScreenCast with PipeWire, and was not found on its session bus yet",
         compositor);
   }
   if (compositor == "kwin_wayland") {
-    return "kwin_wayland takes screenshots by D-Bus (org.kde.KWin.ScreenShot2), which this agent does not speak";
+    return "kwin_wayland takes screenshots by D-Bus (org.kde.KWin.ScreenShot2), and was not found on its session bus "
+           "yet";
   }
   return fmt::format(
       "{} offers no protocol that this agent speaks to take a screenshot (zwlr_screencopy_manager_v1, "
-      "weston_screenshooter)",
+      "weston_capture_v1, weston_screenshooter)",
       compositor);
 }
 

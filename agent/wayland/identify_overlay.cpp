@@ -9,39 +9,20 @@
 #include <fmt/format.h>
 
 #include "agent/identify/identify_card.h"
+#include "agent/wayland/layer_shell.h"
 #include "agent/wlr/card_surface.h"
-#include "agent/wlr/layer_shell_protocol.h"
 
 namespace compositord::agent {
 
 namespace {
 
-constexpr const char* kLayerShell = "zwlr_layer_shell_v1";
-constexpr std::uint32_t kCompositorVersion = 3;  // the first with wl_surface.set_buffer_scale
 // Names of outputs come with xdg-output's objects, which are bound in the answer to the first round trip.
 constexpr int kRoundTrips = 2;
-
-template <class Proxy>
-Proxy* bind(const RegistryMirror& registry, const wl_interface& interface, std::uint32_t version) {
-  const auto* global = registry.find_global(interface.name, version);
-  if (global == nullptr) return nullptr;
-  return static_cast<Proxy*>(wl_registry_bind(registry.registry(), global->first, &interface, version));
-}
 
 }  // namespace
 
 struct IdentifyOverlay::Shown {
-  Shown() = default;
-  Shown(const Shown&) = delete;
-  Shown& operator=(const Shown&) = delete;
-  ~Shown() {
-    cards.clear();
-    if (globals.compositor != nullptr) wl_compositor_destroy(globals.compositor);
-    if (globals.shm != nullptr) wl_shm_destroy(globals.shm);
-    // Its own request to destroy came with version 3, and the end of the connection does the same.
-    if (globals.layer_shell != nullptr) wl_proxy_destroy(reinterpret_cast<wl_proxy*>(globals.layer_shell));
-  }
-  wlr::LayerGlobals globals;
+  std::unique_ptr<LayerShell> shell;  // before what is made with it
   std::vector<std::unique_ptr<wlr::CardSurface>> cards;
 };
 
@@ -51,9 +32,10 @@ IdentifyOverlay::~IdentifyOverlay() { end(); }
 
 msg::CommandSupport IdentifyOverlay::support(const std::vector<msg::Protocol>& protocols,
                                              const std::string& compositor) {
-  const bool has = std::any_of(protocols.begin(), protocols.end(), [](const auto& p) { return p.name == kLayerShell; });
+  const bool has =
+      std::any_of(protocols.begin(), protocols.end(), [](const auto& p) { return p.name == LayerShell::kGlobal; });
   const std::string reason =
-      fmt::format("{} offers no {}, so nothing can be shown above its windows", compositor, kLayerShell);
+      fmt::format("{} offers no {}, so nothing can be shown above its windows", compositor, LayerShell::kGlobal);
   return {std::string(kIdentifyName), has, has ? "" : reason};
 }
 
@@ -112,14 +94,10 @@ void IdentifyOverlay::service(Instant now, DriverOutputs& out) {
 
 Result<void> IdentifyOverlay::show_cards() {
   const RegistryMirror& registry = connection_->registry();
-  wlr::LayerGlobals& globals = shown_->globals;
-  globals.compositor = bind<wl_compositor>(registry, wl_compositor_interface, kCompositorVersion);
-  globals.shm = bind<wl_shm>(registry, wl_shm_interface, 1);
-  globals.layer_shell = bind<zwlr_layer_shell_v1>(registry, zwlr_layer_shell_v1_interface, 1);
-  if (globals.compositor == nullptr || globals.shm == nullptr || globals.layer_shell == nullptr) {
-    return fail(Status::kUnsupported,
-                fmt::format("it has no wl_compositor {}, wl_shm and {}", kCompositorVersion, kLayerShell));
-  }
+  auto shell = LayerShell::bind(registry);
+  if (!shell) return tl::unexpected(shell.error());
+  shown_->shell = std::move(*shell);
+  const wlr::LayerGlobals& globals = shown_->shell->globals();
   state_ = State::kShowing;
   const std::vector<msg::Output> outputs = registry.outputs();
   const std::vector<wlr::BoundOutput> bound = registry.bound_outputs();

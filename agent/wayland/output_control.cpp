@@ -71,6 +71,7 @@ std::vector<KnownOutput> OutputControl::complete(std::vector<msg::Output> output
       known.push_back(head);
     } else if (head.active) {
       add_head(head.output, output->output);
+      output->powered = output->powered && head.powered;
     }
   }
   return known;
@@ -80,7 +81,12 @@ void OutputControl::support(std::vector<msg::CommandSupport>& commands, const st
   for (msg::CommandSupport& command : commands) {
     // None of the protocols makes outputs.
     if (!is_output_method(command.name) || command.name == kAddName) continue;
-    if (command.name == "output.power") {
+    const auto obstacle_to_power =
+        power_ == nullptr && manager() != nullptr ? manager()->power_obstacle() : std::nullopt;
+    if (command.name == "output.power" && obstacle_to_power) {
+      const std::string reason = obstacle_to_power->empty() ? "" : fmt::format("{} {}", compositor, *obstacle_to_power);
+      command = msg::CommandSupport{command.name, reason.empty(), reason};
+    } else if (command.name == "output.power") {
       const std::string reason = fmt::format("{} offers no {}", compositor, kPowerInterface);
       command = msg::CommandSupport{command.name, power_ != nullptr, power_ != nullptr ? "" : reason};
     } else if (manager() != nullptr) {
@@ -121,6 +127,8 @@ void OutputControl::send(const OutputCommandRunner::Ask& ask, DriverOutputs& out
   if (const auto* configure = std::get_if<OutputCommandRunner::Configure>(&ask)) {
     if (manager() != nullptr) manager()->send(configure->changes, configure->purpose);
   } else if (const auto* power = std::get_if<OutputCommandRunner::SetPower>(&ask)) {
+    if (power_ == nullptr && manager() != nullptr && manager()->power_obstacle())
+      return manager()->set_power(power->on);
     if (power_ == nullptr || !power_->set(power->output, power->on)) runner_.on_no_power(out);
   }
 }

@@ -19,7 +19,7 @@ class OutputShot {
   OutputShot& operator=(const OutputShot&) = delete;
 
   // Its pixels, or why there are none; nothing while the compositor has not answered. The error is the end of the sentence
-  // "compositor, output: …".
+  // "compositor, output: …"; kUnsupported: it does not permit us any.
   const std::optional<Result<Pixels>>& outcome() const noexcept { return outcome_; }
   Pixels take_pixels() { return std::move(**outcome_); }
 

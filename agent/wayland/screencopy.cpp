@@ -4,9 +4,8 @@
 #include <wlr-screencopy-unstable-v1-client-protocol.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
-
-#include <fmt/format.h>
 
 namespace compositord::agent {
 
@@ -38,7 +37,7 @@ class ScreencopyShot final : public OutputShot {
                         std::uint32_t height_px, std::uint32_t stride_bytes) {
     ScreencopyShot& shot = self(data);
     if (shot.buffer_ || shot.outcome()) return;  // one is enough, whatever it says next
-    auto buffer = shot.owner_.make_buffer(width_px, height_px, stride_bytes, format);
+    auto buffer = shot.owner_.buffers().make(width_px, height_px, stride_bytes, format);
     if (!buffer) return shot.end(tl::unexpected(buffer.error()));
     shot.buffer_.emplace(std::move(*buffer));
     if (shot.version_ < kBufferDoneSince) shot.copy();
@@ -84,7 +83,7 @@ class ScreencopyShot final : public OutputShot {
 }  // namespace
 
 Screencopy::Screencopy(wl_registry* registry, std::uint32_t global_name, std::uint32_t version, wl_shm* shm)
-    : version_(std::min(version, kVersionMax)), shm_(shm) {
+    : version_(std::min(version, kVersionMax)), buffers_(shm) {
   manager_ = static_cast<zwlr_screencopy_manager_v1*>(
       wl_registry_bind(registry, global_name, &zwlr_screencopy_manager_v1_interface, version_));
 }
@@ -100,17 +99,6 @@ std::unique_ptr<OutputShot> Screencopy::shoot(const PlacedOutput& output) {
           ? nullptr
           : zwlr_screencopy_manager_v1_capture_output(manager_, kWithoutCursor, output.proxy);
   return std::make_unique<ScreencopyShot>(*this, frame, version_);
-}
-
-Result<ShmBuffer> Screencopy::make_buffer(std::uint32_t width_px, std::uint32_t height_px, std::uint32_t stride_bytes,
-                                          std::uint32_t format) {
-  const std::uint64_t pixels = std::uint64_t{stride_bytes} / 4 * height_px;
-  if (pixels > pixels_left_) {
-    return fail(Status::kTooLarge, fmt::format("it has {}x{} px, and {} Mpx are allowed for all outputs together",
-                                               width_px, height_px, kShotPixelsMax / 1'000'000));
-  }
-  pixels_left_ -= pixels;
-  return ShmBuffer::create(shm_, width_px, height_px, stride_bytes, format);
 }
 
 }  // namespace compositord::agent

@@ -6,12 +6,9 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 
-#include "agent/capture/shot.h"
 #include "agent/wayland/output_shot.h"
-#include "agent/wayland/shm_buffer.h"
-#include "common/base/result.h"
+#include "agent/wayland/shot_buffers.h"
 
 struct wl_registry;
 struct wl_output;
@@ -34,15 +31,12 @@ class Screencopy final : public OutputShooter {
   std::unique_ptr<OutputShot> shoot(const PlacedOutput& output) override;
   bool takes_several() const noexcept override { return true; }
 
-  // A buffer of its shots, which together have at most kShotPixelsMax, whatever the compositor says. Errors: as ShmBuffer's.
-  Result<ShmBuffer> make_buffer(std::uint32_t width_px, std::uint32_t height_px, std::uint32_t stride_bytes,
-                                std::uint32_t format);
+  ShotBuffers& buffers() noexcept { return buffers_; }
 
  private:
   zwlr_screencopy_manager_v1* manager_ = nullptr;
   std::uint32_t version_;
-  wl_shm* shm_;
-  std::uint64_t pixels_left_ = kShotPixelsMax;
+  ShotBuffers buffers_;
 };
 
 }  // namespace compositord::agent

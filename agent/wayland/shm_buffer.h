@@ -27,6 +27,8 @@ class ShmBuffer {
   ~ShmBuffer();
 
   wl_buffer* proxy() const noexcept { return proxy_; }
+  // What its rows have room for.
+  std::uint64_t size_px() const noexcept { return std::uint64_t{pixels_.stride_bytes} / 4 * pixels_.height_px; }
   // Its pixels, when the compositor has written them; of no use afterwards.
   Pixels take_pixels() { return std::move(pixels_); }
 

@@ -4,14 +4,15 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "agent/capture/shot_target.h"
 #include "agent/wayland/output_shot.h"
 #include "agent/wayland/screencopy.h"
 #include "agent/wayland/side_connection.h"
+#include "agent/wayland/weston_capture.h"
 #include "agent/wayland/weston_screenshooter.h"
 #include "common/base/log_event.h"
 
@@ -32,14 +33,8 @@ constexpr wl_shm_listener kShmListener{on_shm_format};
 
 LogicalRect place_of(const PlacedOutput& placed) {
   const msg::Output& output = placed.output;
-  LogicalRect place{output.x, output.y, placed.logical_size.width, placed.logical_size.height};
-  if (place.width > 0 && place.height > 0) return place;
-  const msg::Mode mode = output.current_mode.value_or(msg::Mode{});
-  const auto scaled = [&](std::uint32_t px) { return static_cast<std::uint32_t>(std::lround(px / output.scale)); };
-  place.width = scaled(mode.width_px);
-  place.height = scaled(mode.height_px);
-  if ((static_cast<unsigned>(output.transform) & 1U) != 0) std::swap(place.width, place.height);
-  return place;
+  const LogicalRect place{output.x, output.y, placed.logical_size.width, placed.logical_size.height};
+  return place.width > 0 && place.height > 0 ? place : logical_place(output);
 }
 
 class WaylandCapture final : public Capture {
@@ -64,6 +59,7 @@ class WaylandCapture final : public Capture {
   };
 
   void on_broken(const std::string& why, Instant now);
+  Error not_permitted() const;
   Result<void> advance();
   Result<void> bind_shooter();
   Result<void> choose_outputs();
@@ -88,9 +84,16 @@ void WaylandCapture::on_broken(const std::string& why, Instant now) {
   broken_until_ = now + kEndWait;
   broken_ = Error{Status::kFailed, fmt::format("{} gave no screenshot: {}", compositor_, why)};
   if (!shooter_punishes_ || !connection_->was_punished()) return;
-  broken_ = Error{Status::kUnsupported,
-                  fmt::format("{} permits screenshots only when it was started with --debug", compositor_)};
+  broken_ = not_permitted();
   broken_until_ = now;
+}
+
+// Both of weston's interfaces: other compositors made of libweston may have rules of their own.
+Error WaylandCapture::not_permitted() const {
+  if (compositor_ != "weston") {
+    return Error{Status::kUnsupported, fmt::format("{} does not permit this agent to take screenshots", compositor_)};
+  }
+  return Error{Status::kUnsupported, "weston permits screenshots only when it was started with --debug"};
 }
 
 std::optional<Result<Shot>> WaylandCapture::service(Instant now) {
@@ -127,10 +130,13 @@ Result<void> WaylandCapture::bind_shooter() {
   shm_.reset(static_cast<wl_shm*>(wl_registry_bind(mirror.registry(), shm->first, &wl_shm_interface, 1)));
   if (shm_) wl_shm_add_listener(shm_.get(), &kShmListener, nullptr);
   const auto* screencopy = mirror.find_global(Screencopy::kInterface);
+  const auto* capture = mirror.find_global(WestonCapture::kInterface);
   const auto* weston = mirror.find_global(WestonScreenshooter::kInterface);
   if (shm_ && screencopy != nullptr) {
     shooter_ =
         std::make_unique<Screencopy>(mirror.registry(), screencopy->first, screencopy->second.version, shm_.get());
+  } else if (shm_ && capture != nullptr) {
+    shooter_ = std::make_unique<WestonCapture>(connection_->display(), mirror.registry(), capture->first, shm_.get());
   } else if (shm_ && weston != nullptr) {
     shooter_ = std::make_unique<WestonScreenshooter>(mirror.registry(), weston->first, shm_.get());
     shooter_punishes_ = true;
@@ -151,15 +157,10 @@ Result<void> WaylandCapture::choose_outputs() {
     targets_.push_back(Target{std::move(output), nullptr});
   }
   if (targets_.empty() && request_.output) {
-    return fail(Status::kNotFound, fmt::format("there is no output \"{}\" that is switched on; {} has {}",
-                                               *request_.output, compositor_, names.empty() ? "none" : names));
+    return tl::unexpected(no_such_target(*request_.output, compositor_, names));
   }
   if (targets_.empty()) return fail(Status::kFailed, fmt::format("{} has no output that is switched on", compositor_));
-  if (pixels > static_cast<double>(kShotPixelsMax)) {
-    return fail(Status::kTooLarge, fmt::format("the outputs have {:.0f} Mpx, and {} are allowed; ask for one `output`",
-                                               pixels / 1e6, kShotPixelsMax / 1'000'000));
-  }
-  return {};
+  return check_pixels(pixels);
 }
 
 // Asks for what may be asked for, and finds what will never come.
@@ -176,6 +177,9 @@ Result<void> WaylandCapture::check_shots() {
     if (!target.shot) continue;
     const auto& outcome = target.shot->outcome();
     if (!outcome) is_shooting = true;
+    if (outcome && !*outcome && outcome->error().status == Status::kUnsupported) {
+      return tl::unexpected(not_permitted());
+    }
     if (outcome && !*outcome) {
       return fail(outcome->error().status, fmt::format("{}, {}: {}", compositor_, name, outcome->error().text));
     }
@@ -203,7 +207,8 @@ Result<Shot> WaylandCapture::make_shot() {
 
 bool can_capture(const std::vector<msg::Protocol>& protocols) {
   return std::any_of(protocols.begin(), protocols.end(), [](const msg::Protocol& protocol) {
-    const bool known = protocol.name == Screencopy::kInterface || protocol.name == WestonScreenshooter::kInterface;
+    const bool known = protocol.name == Screencopy::kInterface || protocol.name == WestonCapture::kInterface ||
+                       protocol.name == WestonScreenshooter::kInterface;
     return known && protocol.version > 0;
   });
 }

@@ -12,9 +12,11 @@
 #include <fmt/format.h>
 
 #include "agent/process/known_exit.h"
+#include "agent/process/socket_clients.h"
 #include "agent/wayland/compositor_facts.h"
 #include "agent/wayland/output_control.h"
 #include "agent/wayland/wayland_capture.h"
+#include "agent/windows/window_list.h"
 
 namespace compositord::agent {
 
@@ -105,6 +107,7 @@ WaylandDriver::WaylandDriver(ConnectedDisplay& display, Peer peer, std::unique_p
       socket_path_(std::move(display.socket_path)),
       peer_(std::move(peer)),
       connection_(std::move(connection)),
+      frames_(options_.frame_probe),
       screenshots_([this](const ScreenshotRequest& request) { return begin_capture(request); }),
       greeting_late_at_(now + kGreetingLate) {}
 
@@ -136,6 +139,8 @@ void WaylandDriver::poll_fds(std::vector<pollfd>& fds) const {
     const int events = flush_blocked_ ? POLLIN | POLLOUT : POLLIN;
     fds.push_back(pollfd{wl_display_get_fd(connection_->display.get()), static_cast<short>(events), 0});
     identify_.poll_fds(fds);
+    windows_.poll_fds(fds);
+    frames_.poll_fds(fds);
   }
   screenshots_.poll_fds(fds);
   if (process_) process_->poll_fds(fds);
@@ -146,12 +151,14 @@ void WaylandDriver::poll_fds(std::vector<pollfd>& fds) const {
 
 Instant WaylandDriver::next_deadline() const noexcept {
   if (state_ == State::kGone) return kNever;
-  Instant next =
-      std::min({ending_until_, settle_until_, connection_->control.next_deadline(), screenshots_.next_deadline()});
+  Instant next = std::min(
+      {end_wait_.next_deadline(), settle_until_, connection_->control.next_deadline(), screenshots_.next_deadline()});
   if (process_) next = std::min(next, process_->next_deadline());
   if (version_query_ && state_ != State::kEnding) next = std::min(next, version_query_->next_deadline());
   if (state_ == State::kGreeting) next = std::min(next, greeting_late_at_);
-  if (state_ == State::kUp) next = std::min({next, describe_not_before_, identify_.next_deadline()});
+  if (state_ == State::kUp)
+    next = std::min(
+        {next, describe_not_before_, identify_.next_deadline(), windows_.next_deadline(), frames_.next_deadline()});
   if (companion_ != nullptr && state_ == State::kUp) next = std::min(next, companion_->next_deadline());
   return next;
 }
@@ -170,6 +177,8 @@ void WaylandDriver::service(Instant now, DriverOutputs& out) {
   serve_companion(now, out);
   serve_commands(now, out);
   identify_.service(now, out);
+  windows_.service(now, out);
+  if (state_ == State::kUp) frames_.service({name(), socket_path_, peer_}, now, out);
   describe_if_due(now, out);
   if (!flush()) on_broken(now);
   if (state_ == State::kGreeting && now >= greeting_late_at_) {
@@ -207,7 +216,7 @@ void WaylandDriver::on_broken(Instant now) {
   broken_text_ = text_of_failure(display, wl_display_get_error(display));
   state_ = State::kEnding;
   settle_until_ = kNever;
-  ending_until_ = now + ProcessWatch::kCauseWait;
+  end_wait_.begin(now);
 }
 
 void WaylandDriver::check_end(Instant now, DriverOutputs& out) {
@@ -215,15 +224,14 @@ void WaylandDriver::check_end(Instant now, DriverOutputs& out) {
     if (const auto end = process_->service(now)) return say_gone(*end, describe_end_of(name(), *end), out);
   }
   if (state_ != State::kEnding) return;
-  // Without a pidfd nobody will ever tell more; a process that ended and owes only the cause has its own deadline.
-  if (!process_) return say_gone(ProcessEnd{}, broken_text_, out);
-  if (now >= ending_until_ && process_->next_deadline() == kNever) say_gone(ProcessEnd{}, broken_text_, out);
+  if (end_wait_.is_over(process_, now)) say_gone(ProcessEnd{}, broken_text_, out);
 }
 
 void WaylandDriver::say_gone(const ProcessEnd& end, std::string text, DriverOutputs& out) {
   state_ = State::kGone;
   connection_->control.on_gone(out);
   identify_.on_gone(out);
+  windows_.on_gone(out);
   screenshots_.on_gone("the compositor", out);
   if (companion_ != nullptr) companion_->on_gone(out);
   out.events.emplace_back(driver_event::Gone{end, std::move(text), is_known_exit(name(), end)});
@@ -352,6 +360,7 @@ std::vector<msg::CommandSupport> WaylandDriver::commands() const {
   }
   if (companion_ != nullptr) companion_->support(list, compositor);
   list.push_back(IdentifyOverlay::support(connection_->mirror.protocols(), compositor));
+  list.push_back(WindowQuery::support(connection_->mirror.protocols(), compositor));
   return list;
 }
 
@@ -391,6 +400,11 @@ void WaylandDriver::look_at_process(DriverOutputs& out) {
   out.events.emplace_back(process_ ? process_->look() : driver_event::CauseSeen{});
 }
 
+void WaylandDriver::count_clients(Instant, DriverOutputs& out) {
+  if (state_ != State::kUp) return;
+  if (const auto seen = look_at_clients(wl_display_get_fd(connection_->display.get()))) out.events.emplace_back(*seen);
+}
+
 void WaylandDriver::execute(std::uint64_t command_id, const std::string& method, const msg::Value& params, Instant now,
                             Instant deadline, DriverOutputs& out) {
   driver_event::CommandFinished finished;
@@ -401,6 +415,9 @@ void WaylandDriver::execute(std::uint64_t command_id, const std::string& method,
     if (command.name != method) continue;
     if (command.supported && method == kIdentifyName) {
       return identify_.execute(command_id, params, {name(), socket_path_, peer_}, now, deadline, out);
+    }
+    if (command.supported && method == kWindowsName) {
+      return windows_.execute(command_id, params, {name(), socket_path_, peer_}, now, deadline, out);
     }
     if (command.supported && method == kScreenshotCommand) {
       screenshots_.execute(command_id, params, now, deadline, out);
@@ -424,6 +441,9 @@ void WaylandDriver::serve_screenshots(Instant now, DriverOutputs& out) {
 }
 
 Result<std::unique_ptr<Capture>> WaylandDriver::begin_capture(const ScreenshotRequest& request) const {
+  if (companion_ != nullptr && !can_capture(connection_->mirror.protocols())) {
+    return companion_->begin_capture(request, connection_->control.complete(connection_->mirror.outputs()));
+  }
   return begin_wayland_capture(CaptureTarget{socket_path_, peer_, name()}, request);
 }
 

@@ -16,13 +16,16 @@
 #include "agent/capture/screenshot_runner.h"
 #include "agent/driver.h"
 #include "agent/output/output_command.h"
+#include "agent/process/end_wait.h"
 #include "agent/process/peer.h"
 #include "agent/process/process_watch.h"
 #include "agent/process/version_query.h"
 #include "agent/wayland/companion.h"
 #include "agent/wayland/connected_display.h"
+#include "agent/wayland/frame_probe.h"
 #include "agent/wayland/identify_overlay.h"
 #include "agent/wayland/registry_mirror.h"
+#include "agent/wayland/window_query.h"
 
 struct wl_callback;
 struct wl_display;
@@ -43,6 +46,7 @@ class WaylandDriver : public Driver {
   struct Options {
     bool ask_executable = true;         // the version comes from `EXE --version`
     bool control_outputs = true;        // commands are carried out by the wlr protocols, where they are announced
+    Duration frame_probe{};             // how often it is looked whether frames are drawn; zero: never
     CompanionFactory make_companion{};  // asked once, when it is known what compositor it is; none: no companions
   };
   // Errors: kFailed when the display can't be used at all.
@@ -55,6 +59,7 @@ class WaylandDriver : public Driver {
   void service(Instant now, DriverOutputs& out) override;
   void start_probe(Instant now, DriverOutputs& out) override;
   void look_at_process(DriverOutputs& out) override;
+  void count_clients(Instant now, DriverOutputs& out) override;
   // What the manifest doesn't list as supported ends with kUnsupported and its reason, unknown methods with kNotFound.
   void execute(std::uint64_t command_id, const std::string& method, const msg::Value& params, Instant now,
                Instant deadline, DriverOutputs& out) override;
@@ -104,6 +109,8 @@ class WaylandDriver : public Driver {
   std::optional<ProcessWatch> process_;
   std::optional<VersionQuery> version_query_;
   IdentifyOverlay identify_;
+  WindowQuery windows_;
+  FrameProbe frames_;
   std::string version_;
   std::string version_source_;
   ScreenshotRunner screenshots_;
@@ -119,7 +126,7 @@ class WaylandDriver : public Driver {
   Instant describe_not_before_ = kNever;  // while the version or the companion is waited for
   Instant settle_until_ = kNever;
   Instant greeting_late_at_;
-  Instant ending_until_ = kNever;
+  EndWait end_wait_;
   std::string broken_text_;
   std::vector<LogEvent> pending_log_;
 

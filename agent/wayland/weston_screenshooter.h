@@ -1,5 +1,5 @@
 #pragma once
-// weston's own way to take a picture of an output, up to weston 11. No Debian package has its XML, so its description is written
+// weston's own way to take a picture of an output, up to weston 11; since then see weston_capture.h. No Debian package has its XML, so its description is written
 // down here: one request, take_shot(output, buffer), and one event, done(), without saying for which. Pixels are XRGB8888, in the size of
 // the output's mode.
 //

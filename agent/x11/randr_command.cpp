@@ -1,7 +1,6 @@
 #include "agent/x11/randr_command.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include <fmt/format.h>
@@ -15,6 +14,7 @@ namespace {
 constexpr std::uint32_t kRefreshMhzDefault = 60'000;
 // X11 counts positions of the screen in 16 bits, from 0.
 constexpr std::int32_t kScreenPositionMax = 32'767;
+constexpr std::uint16_t kNotTurned = XCB_RANDR_ROTATION_ROTATE_0;
 // A dot clock is a whole number of Hz, and the refresh rate what follows from it.
 constexpr std::uint32_t kRefreshMhzTolerance = 20;
 
@@ -77,6 +77,7 @@ bool is_turned(std::uint16_t rotation) {
   return (rotation & (XCB_RANDR_ROTATION_ROTATE_90 | XCB_RANDR_ROTATION_ROTATE_270)) != 0;
 }
 
+// As it is turned now.
 void set_mode(ScreenCrtc& crtc, xcb_randr_mode_t id, const msg::Mode& mode) {
   crtc.mode = id;
   crtc.width_px = is_turned(crtc.rotation) ? mode.height_px : mode.width_px;
@@ -119,6 +120,27 @@ Result<void> plan_enable(const OutputCommand& command, const ScreenOutput& outpu
   return {};
 }
 
+bool can_turn(const ScreenCrtc& crtc, std::uint16_t rotation) { return (crtc.rotations & rotation) == rotation; }
+
+std::string list_of_turns(const ScreenCrtc& crtc) {
+  std::vector<std::string_view> names;
+  for (const auto& [transform, name] : enum_names(msg::Transform{})) {
+    if (can_turn(crtc, rotation_of(transform))) names.push_back(name);
+  }
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+Result<void> plan_transform(const OutputCommand& command, const ScreenOutput& output, RandrChange& change) {
+  const std::uint16_t rotation = rotation_of(command.transform);
+  if (!can_turn(change.crtc, rotation)) {
+    return fail(Status::kUnsupported, fmt::format("the X server's driver can't turn {} so; it can turn it {}",
+                                                  command.output, list_of_turns(change.crtc)));
+  }
+  change.crtc.rotation = rotation;
+  set_mode(change.crtc, change.crtc.mode, *output.output.current_mode);
+  return {};
+}
+
 void plan_disable(const ScreenOutput& output, RandrChange& change) {
   std::erase(change.crtc.outputs, output.id);
   if (!change.crtc.outputs.empty()) return;  // another output shows the same picture and goes on
@@ -151,7 +173,7 @@ Result<void> plan_screen_size(const ScreenOutputs& screen, RandrChange& change) 
 
 }  // namespace
 
-std::vector<msg::CommandSupport> randr_commands(bool has_randr) {
+std::vector<msg::CommandSupport> randr_commands(bool has_randr, const ScreenOutputs& screen) {
   std::vector<msg::CommandSupport> commands;
   const std::string why = has_randr ? "" : "this X server has no RandR extension";
   for (const char* name : {"output.configure", "output.disable", "output.enable", "output.mode", "output.position"}) {
@@ -164,7 +186,10 @@ std::vector<msg::CommandSupport> randr_commands(bool has_randr) {
                       "an X server's power management is for all monitors at once; output.disable "
                       "turns one off"});
   commands.push_back({"output.scale", false, "an X server has no scale: each program draws in the size that it wants"});
-  commands.push_back({"output.transform", false, "this agent does not turn an X server's outputs"});
+  const bool can_turn_one = std::any_of(screen.crtcs.begin(), screen.crtcs.end(),
+                                        [](const ScreenCrtc& crtc) { return crtc.rotations != kNotTurned; });
+  const char* no_turn = has_randr ? "this X server's driver can turn no output" : why.c_str();
+  commands.push_back({"output.transform", can_turn_one, can_turn_one ? "" : no_turn});
   return commands;
 }
 
@@ -172,10 +197,8 @@ Result<OutputRequest> parse_randr_request(const std::string& method, const msg::
   Result<OutputRequest> request = parse_output_request(method, params);
   if (!request) return request;
   for (const OutputCommand& wish : request->wishes) {
-    if (wish.method == OutputMethod::kScale || wish.method == OutputMethod::kTransform) {
-      const auto name = kOutputMethodNames[static_cast<std::size_t>(wish.method)].substr(std::strlen("output."));
-      return fail(Status::kUnsupported, fmt::format("{}: an X server's outputs have no {} here", name, name));
-    }
+    if (wish.method == OutputMethod::kScale)
+      return fail(Status::kUnsupported, "scale: an X server's outputs have no scale");
     if (wish.method != OutputMethod::kPosition) continue;
     for (const auto& [name, value] : {std::pair{"x", wish.x}, std::pair{"y", wish.y}}) {
       if (value >= 0 && value <= kScreenPositionMax) continue;
@@ -202,8 +225,8 @@ Result<RandrChange> plan_change(const OutputCommand& command, const ScreenOutput
   if (!found) return tl::unexpected(found.error());
   const ScreenOutput& output = **found;
   const bool is_on = output.output.current_mode.has_value();
-  if (!is_on && command.method == OutputMethod::kPosition) {
-    return fail(Status::kFailed, fmt::format("{} is off and has no position; use output.enable first", command.output));
+  if (!is_on && (command.method == OutputMethod::kPosition || command.method == OutputMethod::kTransform)) {
+    return fail(Status::kFailed, fmt::format("{} is off; use output.enable first", command.output));
   }
   const ScreenCrtc* crtc = crtc_for(output, screen);
   if (crtc == nullptr) {
@@ -213,7 +236,8 @@ Result<RandrChange> plan_change(const OutputCommand& command, const ScreenOutput
   RandrChange change;
   change.crtc = *crtc;
   if (!is_on) {
-    change.crtc.rotation = XCB_RANDR_ROTATION_ROTATE_0;
+    change.crtc.rotation = kNotTurned;
+    if (place && can_turn(*crtc, place->rotation)) change.crtc.rotation = place->rotation;
     change.crtc.outputs = {output.id};
     change.crtc.x = place ? place->x : right_edge(screen);
     change.crtc.y = place ? place->y : 0;
@@ -227,8 +251,8 @@ Result<RandrChange> plan_change(const OutputCommand& command, const ScreenOutput
       change.crtc.x = command.x;
       change.crtc.y = command.y;
       break;
+    case OutputMethod::kTransform: planned = plan_transform(command, output, change); break;
     case OutputMethod::kScale:
-    case OutputMethod::kTransform:
     case OutputMethod::kPower:
       return fail(Status::kUnsupported, "this agent does not do that to an X server's outputs");
   }
@@ -244,8 +268,8 @@ bool shows(const OutputCommand& command, const ScreenOutput& output) {
     case OutputMethod::kDisable: return !o.current_mode;
     case OutputMethod::kMode: return o.current_mode && is_wanted(command, *o.current_mode);
     case OutputMethod::kPosition: return o.current_mode && o.x == command.x && o.y == command.y;
+    case OutputMethod::kTransform: return o.current_mode && o.transform == command.transform;
     case OutputMethod::kScale:
-    case OutputMethod::kTransform:
     case OutputMethod::kPower: break;
   }
   return false;

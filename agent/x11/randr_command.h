@@ -14,8 +14,8 @@
 
 namespace compositord::agent::x11 {
 
-// Why an X server is not told the others, a sentence each; the name of the command leads.
-std::vector<msg::CommandSupport> randr_commands(bool has_randr);
+// What an X server can be told, and why not the others, a sentence each. `screen`: what was read of it last.
+std::vector<msg::CommandSupport> randr_commands(bool has_randr, const ScreenOutputs& screen);
 
 // As every driver takes them, within what an X screen can be told. Errors: kNotFound, kMalformed, kUnsupported.
 Result<OutputRequest> parse_randr_request(const std::string& method, const msg::Value& params);
@@ -25,6 +25,7 @@ struct OutputPlace {
   xcb_randr_mode_t mode = XCB_NONE;
   std::int32_t x = 0;
   std::int32_t y = 0;
+  std::uint16_t rotation = XCB_RANDR_ROTATION_ROTATE_0;
 };
 
 // What RandR is to be told.
@@ -49,8 +50,9 @@ struct RandrChange {
 
 // The output it is for. Errors: kNotFound, naming the outputs that are there.
 Result<const ScreenOutput*> find_output(const OutputCommand& command, const ScreenOutputs& screen);
-// Errors: kNotFound for a mode that a monitor does not have, kUnsupported beyond the server's limits, kFailed when there is
-// nothing to do it with. `place`: where the output was before it was disabled, if we know.
+// Errors: kNotFound for a mode that a monitor does not have, kUnsupported beyond the server's limits and for a turn that its
+// driver can't do, kFailed when there is nothing to do it with. `place`: where the output was before it was disabled, if we
+// know.
 Result<RandrChange> plan_change(const OutputCommand& command, const ScreenOutputs& screen,
                                 const std::optional<OutputPlace>& place);
 bool shows(const OutputCommand& command, const ScreenOutput& output);

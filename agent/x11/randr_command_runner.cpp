@@ -54,10 +54,12 @@ void RandrCommandRunner::take_answer(DriverOutputs& out) {
   switch (std::exchange(answer_, Answer::kNone)) {
     case Answer::kNone: return;
     case Answer::kNothingRead: return finish(Status::kFailed, "the X server does not tell its outputs", out);
-    case Answer::kRefused: return finish(Status::kFailed, "the X server refused: " + refusal_, out);
+    // What it does not do may be the second of two wishes: what became of the first is read.
+    case Answer::kRefused: return read(Step::kReadBack);
     case Answer::kModeMade: return read(Step::kReadBefore);
     case Answer::kChanged: return read(Step::kReadBack);
     case Answer::kRead:
+      if (failure_) return undo_next(*read_, out);
       if (step_ == Step::kReadBefore) return on_before(*read_, out);
       return on_read_back(*read_, out);
   }
@@ -68,6 +70,7 @@ void RandrCommandRunner::on_before(const ScreenOutputs& screen, DriverOutputs& o
   const std::vector<OutputCommand>& wishes = job.request.wishes;
   for (const OutputCommand& wish : wishes) {
     const auto output = find_output(wish, screen);
+    if (!output && wish_ > 0) return fail_wish(output.error(), screen, out);
     if (!output) return finish(output.error().status, output.error().text, out);
   }
   if (job.before.empty()) look(screen, job.before);
@@ -75,24 +78,53 @@ void RandrCommandRunner::on_before(const ScreenOutputs& screen, DriverOutputs& o
   if (wish_ == wishes.size()) {
     look(screen, job.after);
     if (shows(job.request, screen)) return finish(Status::kDone, {}, out);
-    return finish(Status::kFailed, "the X server did all of it, and undid a part for a later one", out);
+    return fail_wish(Error{Status::kFailed, "the X server did all of it, and undid a part for a later one"}, screen,
+                     out);
   }
   const OutputCommand& wish = wishes[wish_];
   const ScreenOutput& output = *screen.find(wish.output);
-  const auto remembered = places_.find(wish.output);
-  const auto place = remembered == places_.end() ? std::nullopt : std::optional<OutputPlace>(remembered->second);
-  const auto planned = plan_change(wish, screen, place);
+  const auto planned = plan_change(wish, screen, place_of(wish.output));
   if (!planned) {
-    if (wish_ > 0) look(screen, job.after);
+    if (wish_ > 0) return fail_wish(planned.error(), screen, out);
     return finish(planned.error().status, planned.error().text, out);
   }
   if (planned->new_mode) {
-    if (has_made_mode_) return finish(Status::kFailed, "the X server took the mode and does not show it", out);
+    if (has_made_mode_)
+      return fail_wish(Error{Status::kFailed, "the X server took the mode and does not show it"}, screen, out);
     has_made_mode_ = true;
     return make_mode(*planned->new_mode);
   }
   if (wish.method == OutputMethod::kDisable) remember_place(output);
   change(*planned, screen.config_time);
+}
+
+std::optional<OutputPlace> RandrCommandRunner::place_of(const std::string& output) const {
+  const auto remembered = places_.find(output);
+  return remembered == places_.end() ? std::nullopt : std::optional<OutputPlace>(remembered->second);
+}
+
+void RandrCommandRunner::fail_wish(Error error, const ScreenOutputs& screen, DriverOutputs& out) {
+  OutputCommandQueue::Entry& job = queue_.front();
+  look(screen, job.after);
+  if (!job.request.several) return finish(error.status, std::move(error.text), out);
+  failure_ = std::move(error);
+  undo_.begin(job.before);
+  undo_next(screen, out);
+}
+
+void RandrCommandRunner::undo_next(const ScreenOutputs& screen, DriverOutputs& out) {
+  OutputCommandQueue::Entry& job = queue_.front();
+  const auto shows_wish = [](const OutputCommand& wish, const KnownOutput& output) {
+    if (wish.method == OutputMethod::kScale) return true;  // an X server's outputs have none; it was not changed
+    return agent::shows(wish, output);
+  };
+  look(screen, job.after);
+  while (const auto wish = undo_.next(job.after, shows_wish)) {
+    const auto planned = plan_change(*wish, screen, place_of(wish->output));
+    // A mode that is gone is not made anew for this: it can only be one that somebody else has just taken away.
+    if (planned && !planned->new_mode) return change(*planned, screen.config_time);
+  }
+  finish(failure_->status, failure_->text + undo_sentence(undo_.is_complete(job.after, shows_wish)), out);
 }
 
 void RandrCommandRunner::next_wish() {
@@ -159,6 +191,7 @@ void RandrCommandRunner::remember_place(const ScreenOutput& output) {
   OutputPlace place;
   place.x = output.output.x;
   place.y = output.output.y;
+  place.rotation = rotation_of(output.output.transform);
   for (std::size_t i = 0; i < output.mode_ids.size(); ++i) {
     msg::Mode mode = output.output.modes[i];
     mode.preferred = output.output.current_mode->preferred;
@@ -172,10 +205,11 @@ void RandrCommandRunner::on_read_back(const ScreenOutputs& screen, DriverOutputs
   look(screen, job.after);
   const OutputCommand& wish = job.request.wishes[wish_];
   const ScreenOutput* output = screen.find(wish.output);
-  if (!refusal_.empty()) return finish(Status::kFailed, "the X server refused: " + refusal_, out);
-  if (output == nullptr) return finish(Status::kFailed, "the X server said success, and the output is gone", out);
-  if (shows(wish, *output)) return on_before(screen, out);
-  finish(Status::kFailed, "the X server said success and did not do it", out);
+  if (refusal_.empty() && output != nullptr && shows(wish, *output)) return on_before(screen, out);
+  std::string error = "the X server said success and did not do it";
+  if (output == nullptr) error = "the X server said success, and the output is gone";
+  if (!refusal_.empty()) error = "the X server refused: " + refusal_;
+  fail_wish(Error{Status::kFailed, std::move(error)}, screen, out);
 }
 
 void RandrCommandRunner::end_late(Instant now, DriverOutputs& out) {
@@ -200,6 +234,7 @@ void RandrCommandRunner::finish(Status status, std::string error, DriverOutputs&
   wish_ = 0;
   has_made_mode_ = false;
   refusal_.clear();
+  failure_.reset();
   is_late_ = awaits_;
   answer_ = Answer::kNone;
 }

@@ -4,6 +4,7 @@
 //   kIdle -> kReadBefore -> kChange -> kReadBack -> kIdle
 //              ^-- kMakeMode <-|   (where the output lacks the mode)
 //              ^---------------------------|   (the next wish: an X server is told one after the other)
+//   where one of several wishes fails, kChange -> kReadBack again and again, until what was done before is taken back
 
 #include <cstdint>
 #include <map>
@@ -12,6 +13,7 @@
 
 #include "agent/driver.h"
 #include "agent/output/output_command_queue.h"
+#include "agent/output/output_undo.h"
 #include "agent/x11/randr_command.h"
 #include "agent/x11/screen_outputs.h"
 #include "agent/x11/x_connection.h"
@@ -46,6 +48,10 @@ class RandrCommandRunner {
   void take_answer(DriverOutputs& out);
   void on_before(const ScreenOutputs& screen, DriverOutputs& out);
   void on_read_back(const ScreenOutputs& screen, DriverOutputs& out);
+  // It fails with this; what was done of several wishes is taken back before.
+  void fail_wish(Error error, const ScreenOutputs& screen, DriverOutputs& out);
+  void undo_next(const ScreenOutputs& screen, DriverOutputs& out);
+  std::optional<OutputPlace> place_of(const std::string& output) const;
   void next_wish();
   void look(const ScreenOutputs& screen, std::vector<KnownOutput>& outputs) const;
   void make_mode(const RandrChange::NewMode& mode);
@@ -62,6 +68,8 @@ class RandrCommandRunner {
   std::size_t wish_ = 0;        // of the one at work: those before it are done
   bool has_made_mode_ = false;  // for that wish
   std::string refusal_;         // what the server said to its change, when it did not say success
+  OutputUndo undo_;
+  std::optional<Error> failure_;  // why it is undone
   Step step_ = Step::kIdle;
   bool awaits_ = false;   // an answer is owed; nothing is asked before it came
   bool is_late_ = false;  // … to a command that has ended

@@ -53,6 +53,7 @@ void take_crtc(Reading& r, std::size_t index, const void* reply) {
   crtc.height_px = info->height;
   crtc.mode = info->mode;
   crtc.rotation = info->rotation;
+  crtc.rotations = info->rotations;
   const xcb_randr_output_t* outputs = xcb_randr_get_crtc_info_outputs(info);
   crtc.outputs.assign(outputs, outputs + xcb_randr_get_crtc_info_outputs_length(info));
 }
@@ -164,7 +165,6 @@ std::uint32_t refresh_mhz(const xcb_randr_mode_info_t& mode) {
   return mhz >= 1000 && mhz < 4e9 ? static_cast<std::uint32_t>(std::llround(mhz)) : 0;
 }
 
-// RandR turns counter-clockwise, as wl_output does. Source: randrproto.txt, "ROTATION"; a reflection comes before the turn.
 msg::Transform transform_of(std::uint16_t rotation) {
   int quarters = 0;
   if ((rotation & XCB_RANDR_ROTATION_ROTATE_90) != 0) quarters = 1;
@@ -176,6 +176,14 @@ msg::Transform transform_of(std::uint16_t rotation) {
     quarters = (quarters + 2) % 4;
   }
   return static_cast<msg::Transform>(quarters + (flipped ? 4 : 0));
+}
+
+std::uint16_t rotation_of(msg::Transform transform) {
+  static_assert(XCB_RANDR_ROTATION_ROTATE_0 == 1 && XCB_RANDR_ROTATION_ROTATE_270 == 8);
+  const auto index = static_cast<unsigned>(transform);
+  const unsigned turn = 1U << (index % 4);
+  const unsigned reflection = index >= 4 ? unsigned{XCB_RANDR_ROTATION_REFLECT_X} : 0U;
+  return static_cast<std::uint16_t>(turn | reflection);
 }
 
 }  // namespace compositord::agent::x11

@@ -22,7 +22,8 @@ struct ScreenCrtc {
   std::uint32_t height_px = 0;
   xcb_randr_mode_t mode = XCB_NONE;
   std::uint16_t rotation = XCB_RANDR_ROTATION_ROTATE_0;
-  std::vector<xcb_randr_output_t> outputs;  // that it drives now
+  std::uint16_t rotations = XCB_RANDR_ROTATION_ROTATE_0;  // all that it can do, turns and reflections
+  std::vector<xcb_randr_output_t> outputs;                // that it drives now
 };
 
 struct ScreenOutput {
@@ -63,6 +64,8 @@ void read_screen_outputs(XConnection& connection, xcb_atom_t edid,
 
 // Hertz times 1000, rounded; 0 when the mode doesn't say.
 std::uint32_t refresh_mhz(const xcb_randr_mode_info_t& mode);
+// RandR turns counter-clockwise, as wl_output does. Source: randrproto.txt, "ROTATION"; a reflection comes before the turn.
 msg::Transform transform_of(std::uint16_t rotation);
+std::uint16_t rotation_of(msg::Transform transform);
 
 }  // namespace compositord::agent::x11

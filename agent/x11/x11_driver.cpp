@@ -53,13 +53,14 @@ void X11Driver::poll_fds(std::vector<pollfd>& fds) const {
   server_.poll_fds(fds);
   if (state_ == State::kEnding) return;  // nobody reads the others any more
   screenshots_.poll_fds(fds);
+  if (reload_) reload_->poll_fds(fds);
   if (compositing_manager_) compositing_manager_->poll_fds(fds);
   if (window_manager_) window_manager_->poll_fds(fds);
 }
 
 Instant X11Driver::next_deadline() const noexcept {
   if (state_ == State::kGone) return kNever;
-  Instant next = std::min(server_.next_deadline(), ending_until_);
+  Instant next = std::min(server_.next_deadline(), end_wait_.next_deadline());
   if (state_ == State::kEnding) return next;
   if (state_ != State::kUp) next = std::min(next, greeting_late_at_);
   if (compositing_manager_) next = std::min(next, compositing_manager_->next_deadline());
@@ -68,6 +69,8 @@ Instant X11Driver::next_deadline() const noexcept {
   if (runner_) next = std::min(next, runner_->next_deadline());
   next = std::min(next, screenshots_.next_deadline());
   if (identify_) next = std::min(next, identify_->next_deadline());
+  if (reload_) next = std::min(next, reload_->next_deadline());
+  if (windows_) next = std::min(next, windows_->next_deadline());
   return std::min({next, roles_wait_until_, describe_not_before_});
 }
 
@@ -86,6 +89,9 @@ void X11Driver::service(Instant now, DriverOutputs& out) {
   if (runner_) runner_->service(now, out);
   screenshots_.service(now, out);
   if (identify_) identify_->service(now, out);
+  if (reload_) reload_->service(now, out);
+  if (windows_) windows_->service(now, out);
+  if (clients_) clients_->service(out);
   read_what_changed();
   describe_if_due(now, out);
   if (auto flushed = connection_.flush(); !flushed) on_broken(flushed.error().text, now);
@@ -105,7 +111,7 @@ void X11Driver::pump(Instant now) {
 void X11Driver::on_broken(std::string text, Instant now) {
   broken_text_ = std::move(text);
   state_ = State::kEnding;
-  ending_until_ = now + ProcessWatch::kCauseWait;
+  end_wait_.begin(now);
 }
 
 // --- the beginning ---
@@ -159,6 +165,7 @@ void X11Driver::begin_reading() {
   if (present(&xcb_res_id) != nullptr) {
     extensions_.xres = true;
     connection_.expect(xcb_res_query_version(xcb, 1, 2), [](const void*) {});
+    clients_.emplace(connection_);
   }
   if (const auto* xinput = present(&xcb_input_id)) {
     extensions_.xinput = true;
@@ -168,6 +175,9 @@ void X11Driver::begin_reading() {
   listen();
   probe_.emplace(connection_, atoms_);
   identify_.emplace(connection_, extensions_.xfixes);
+  windows_.emplace(connection_, atoms_);
+  reload_.emplace(connection_, atoms_, display_,
+                  extensions_.xfixes ? std::optional(extensions_.xfixes_first_event) : std::nullopt);
   if (extensions_.randr) runner_.emplace(connection_, atoms_.edid);
   want_roles_ = true;
   want_outputs_ = extensions_.randr;
@@ -210,6 +220,7 @@ void X11Driver::on_event(const xcb_generic_event_t& event) {
   if (extensions_.xinput && is_input_change(event, extensions_.xinput_opcode)) want_inputs_ = true;
   if (probe_) probe_->on_event(event);
   if (identify_) identify_->on_event(event);
+  if (reload_) reload_->on_event(event);
 }
 
 void X11Driver::read_what_changed() {
@@ -248,7 +259,8 @@ void X11Driver::read_inputs() {
 void X11Driver::take_roles(Instant now, DriverOutputs& out) {
   if (!roles_read_) return;
   if (lost_watched(*roles_read_)) {
-    if (roles_wait_until_ == kNever) roles_wait_until_ = now + kEndWait;
+    // picom gives its role up while it begins anew.
+    if (roles_wait_until_ == kNever || (reload_ && reload_->is_waiting())) roles_wait_until_ = now + kEndWait;
     if (now < roles_wait_until_) return;
   }
   roles_wait_until_ = kNever;
@@ -256,6 +268,7 @@ void X11Driver::take_roles(Instant now, DriverOutputs& out) {
   roles_read_.reset();
   adopt(compositing_manager_, roles.compositing_manager, now, out);
   adopt(window_manager_, roles.window_manager, now, out);
+  if (reload_) reload_->on_roles(roles);
   changed_ = true;
   if (state_ == State::kReading) state_ = State::kUp;
 }
@@ -313,15 +326,15 @@ void X11Driver::check_server_end(Instant now, DriverOutputs& out) {
   const std::string who = watched() == nullptr ? "" : "its X server was lost: ";
   if (const auto end = server_.check_end(now)) return say_gone({*end, who + describe_end(*end)}, out);
   if (state_ != State::kEnding) return;
-  // Without a pidfd nobody will ever tell more; a server that ended and owes only the cause has its own deadline.
-  const bool waits = server_.is_watched() && (now < ending_until_ || server_.owes_only_the_cause());
-  if (!waits) say_gone({ProcessEnd{}, who + broken_text_}, out);
+  if (server_.is_over(end_wait_, now)) say_gone({ProcessEnd{}, who + broken_text_}, out);
 }
 
 void X11Driver::say_gone(driver_event::Gone gone, DriverOutputs& out) {
   state_ = State::kGone;
   if (runner_) runner_->on_gone(out);
   if (identify_) identify_->on_gone(out);
+  if (reload_) reload_->on_gone(out);
+  if (windows_) windows_->on_gone(out);
   screenshots_.on_gone("the display", out);
   out.events.emplace_back(std::move(gone));
 }
@@ -362,6 +375,12 @@ void X11Driver::look_at_process(DriverOutputs& out) {
     }
   }
   out.events.emplace_back(std::move(seen));
+}
+
+void X11Driver::count_clients(Instant now, DriverOutputs&) {
+  if (!clients_ || state_ == State::kEnding || state_ == State::kGone) return;
+  clients_->begin();
+  if (auto flushed = connection_.flush(); !flushed) on_broken(flushed.error().text, now);
 }
 
 // --- the description ---
@@ -435,15 +454,31 @@ msg::Manifest X11Driver::manifest() const {
 }
 
 std::vector<msg::CommandSupport> X11Driver::commands() const {
-  std::vector<msg::CommandSupport> list = randr_commands(extensions_.randr);
+  std::vector<msg::CommandSupport> list = randr_commands(extensions_.randr, screen());
   const auto layout = connection_.is_set_up() ? root_layout(connection_) : Result<PixelLayout>{};
   list.push_back({std::string(kScreenshotCommand), layout.has_value(), layout ? "" : layout.error().text});
-  list.push_back({std::string(kReloadMethod), false,
-                  fmt::format("this agent knows no way to make {} read its configuration again", named().name())});
+  const bool can_reload = !reload_targets().empty();
+  list.push_back(
+      {std::string(kReloadMethod), can_reload,
+       can_reload ? ""
+                  : fmt::format("this agent knows no way to make {} read its configuration again", named().name())});
   // Without RandR there is nothing that tells where its screens are.
   const char* reason = extensions_.randr ? "" : "this X server has no RandR extension";
   list.push_back({std::string(kIdentifyName), extensions_.randr, reason});
+  list.push_back(WindowReader::support(window_manager_.has_value()));
   return list;
+}
+
+std::vector<XReload::Target> X11Driver::reload_targets() const {
+  std::vector<XReload::Target> targets;
+  for (const std::optional<XClient>* client : {&compositing_manager_, &window_manager_}) {
+    // Without its pid nobody knows whom the signal would reach, nor whose answer comes.
+    if (!*client || (*client)->peer().pid <= 0 || !XReload::can_reload((*client)->name())) continue;
+    // Without XFixes nobody tells that picom has begun anew.
+    if (client == &compositing_manager_ && !extensions_.xfixes) continue;
+    targets.push_back({(*client)->name(), (*client)->peer()});
+  }
+  return targets;
 }
 
 Result<std::unique_ptr<Capture>> X11Driver::begin_capture(const ScreenshotRequest& request) {
@@ -468,6 +503,16 @@ void X11Driver::execute(std::uint64_t command_id, const std::string& method, con
   }
   if (method == kScreenshotCommand && command->supported) {
     screenshots_.execute(command_id, params, now, deadline, out);
+    if (auto flushed = connection_.flush(); !flushed) on_broken(flushed.error().text, now);
+    return;
+  }
+  if (method == kWindowsName && windows_ && command->supported) {
+    windows_->execute(command_id, params, screen(), now, deadline, out);
+    if (auto flushed = connection_.flush(); !flushed) on_broken(flushed.error().text, now);
+    return;
+  }
+  if (method == kReloadMethod && reload_ && command->supported) {
+    reload_->begin(command_id, params, reload_targets(), now, deadline, out);
     if (auto flushed = connection_.flush(); !flushed) on_broken(flushed.error().text, now);
     return;
   }

@@ -17,15 +17,18 @@
 #include "agent/capture/screenshot_runner.h"
 #include "agent/driver.h"
 #include "agent/wayland/connected_display.h"
+#include "agent/x11/client_counter.h"
 #include "agent/x11/identify_windows.h"
 #include "agent/x11/progress_probe.h"
 #include "agent/x11/randr_command_runner.h"
 #include "agent/x11/screen_inputs.h"
 #include "agent/x11/screen_outputs.h"
 #include "agent/x11/screen_roles.h"
+#include "agent/x11/window_reader.h"
 #include "agent/x11/x_atoms.h"
 #include "agent/x11/x_client.h"
 #include "agent/x11/x_connection.h"
+#include "agent/x11/x_reload.h"
 
 namespace compositord::agent::x11 {
 
@@ -46,6 +49,7 @@ class X11Driver : public Driver {
   void service(Instant now, DriverOutputs& out) override;
   void start_probe(Instant now, DriverOutputs& out) override;
   void look_at_process(DriverOutputs& out) override;
+  void count_clients(Instant now, DriverOutputs& out) override;
   void execute(std::uint64_t command_id, const std::string& method, const msg::Value& params, Instant now,
                Instant deadline, DriverOutputs& out) override;
 
@@ -90,6 +94,7 @@ class X11Driver : public Driver {
   const ScreenOutputs& screen() const;  // nothing before it was read
   ProgressProbe::Target probe_target() const;
   std::vector<msg::CommandSupport> commands() const;
+  std::vector<XReload::Target> reload_targets() const;
   Result<std::unique_ptr<Capture>> begin_capture(const ScreenshotRequest& request);
   msg::Manifest manifest() const;
 
@@ -122,10 +127,13 @@ class X11Driver : public Driver {
   std::optional<RandrCommandRunner> runner_;
   std::optional<IdentifyWindows> identify_;
   std::optional<ProgressProbe> probe_;
+  std::optional<XReload> reload_;
+  std::optional<WindowReader> windows_;
+  std::optional<ClientCounter> clients_;  // where the server tells of them
   ScreenshotRunner screenshots_;
   bool changed_ = false;
   Instant describe_not_before_ = kNever;
-  Instant ending_until_ = kNever;
+  EndWait end_wait_;  // of the server
   std::string broken_text_;
   std::optional<msg::Manifest> described_;
   OutputStates output_states_;

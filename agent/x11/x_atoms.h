@@ -16,6 +16,16 @@ struct XAtoms {
   xcb_atom_t request_frame_extents = XCB_ATOM_NONE;
   xcb_atom_t frame_extents = XCB_ATOM_NONE;
   xcb_atom_t edid = XCB_ATOM_NONE;
+  xcb_atom_t openbox_control = XCB_ATOM_NONE;
+  xcb_atom_t openbox_theme = XCB_ATOM_NONE;
+  xcb_atom_t net_supported = XCB_ATOM_NONE;
+  xcb_atom_t net_client_list = XCB_ATOM_NONE;
+  xcb_atom_t net_active_window = XCB_ATOM_NONE;
+  xcb_atom_t net_wm_state = XCB_ATOM_NONE;
+  xcb_atom_t net_wm_state_fullscreen = XCB_ATOM_NONE;
+  xcb_atom_t net_wm_state_hidden = XCB_ATOM_NONE;
+  xcb_atom_t net_wm_state_maximized_horz = XCB_ATOM_NONE;
+  xcb_atom_t net_wm_state_maximized_vert = XCB_ATOM_NONE;
 };
 
 // Asks for all of them; `atoms` is complete when a later request has been answered, and must live until then.

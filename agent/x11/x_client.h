@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "agent/driver.h"
+#include "agent/process/end_wait.h"
 #include "agent/process/peer.h"
 #include "agent/process/process_watch.h"
 #include "agent/process/version_query.h"
@@ -30,12 +31,12 @@ class XClient {
   bool service(Instant now);
   // How it ended, once that is known.
   std::optional<ProcessEnd> check_end(Instant now);
+  // Whether nobody will tell that any more, asked after check_end().
+  bool is_over(EndWait& wait, Instant now) const { return wait.is_over(watch_, now); }
   driver_event::CauseSeen look() const { return watch_ ? watch_->look() : driver_event::CauseSeen{}; }
 
   bool is_same_process(const Peer& peer) const noexcept;
   bool is_asking_version() const noexcept { return query_.has_value(); }
-  bool is_watched() const noexcept { return watch_.has_value(); }
-  bool owes_only_the_cause() const noexcept { return watch_ && watch_->next_deadline() != kNever; }
   // Its window tells more now.
   void set_window(const RoleWindow& window) { window_ = window; }
   void set_version(std::string version, std::string source);

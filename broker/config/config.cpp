@@ -46,7 +46,13 @@ std::string line_of(const ConfigKey& key, const Config& config, std::string_view
 }
 
 // What depends on who runs the broker and where.
-bool is_environments(const ConfigKey& key) { return key.section().empty(); }
+bool is_environments(const ConfigKey& key) {
+  return (key.section().empty() && key.path != "notify") || key.path == "log.dir";
+}
+
+bool is_no_directory(const ConfigKey& key, const Config& config) {
+  return (key.path == "state_dir" && config.state_dir.empty()) || (key.path == "log.dir" && config.log_dir.empty());
+}
 
 std::string commented_out(const std::string& lines) {
   std::string out = "#";
@@ -62,6 +68,7 @@ std::string commented_out(const std::string& lines) {
 Result<Config> default_config(const Environment& environment) {
   Config config = with_endpoints(runtime_dir(environment));
   config.state_dir = default_state_dir(environment);
+  config.log_dir = default_log_dir(environment);
   for (const std::vector<std::string>* list : {&config.bus, &config.feed}) {
     for (const std::string& endpoint : *list) {
       const std::string fault = endpoint_fault(endpoint);
@@ -82,6 +89,7 @@ Result<Config> parse_config(std::string_view text, std::string_view file_name, c
   // The defaults as they come: a file that sets bus and feed is the way out of a bad default, which is judged below.
   Config config = with_endpoints(runtime_dir(environment));
   config.state_dir = default_state_dir(environment);
+  config.log_dir = default_log_dir(environment);
   auto defaults = default_config(environment);
   const Config untouched = config;
   std::vector<Diagnostic> found = read_config(*root, config);
@@ -114,10 +122,10 @@ std::string to_yaml(const Config& config) {
   std::string out;
   std::string_view section;
   for (const ConfigKey& key : config_keys()) {
-    if (key.path == "state_dir" && config.state_dir.empty()) continue;  // there is no way to write "none"
+    if (is_no_directory(key, config)) continue;  // there is no way to write "none"
     if (key.section() != section) {
       section = key.section();
-      out += fmt::format("{}:\n", section);
+      if (!section.empty()) out += fmt::format("{}:\n", section);
     }
     out += line_of(key, config, section.empty() ? "" : "  ");
   }
@@ -129,26 +137,31 @@ std::string example_yaml() {
   root.is_root = true;
   Config config = with_endpoints(runtime_dir(root));
   config.state_dir = default_state_dir(root);
+  config.log_dir = default_log_dir(root);
   std::string out =
       "# The configuration of compositord, with every key at its default. A key that is left out has its default, "
       "too.\n"
       "# Durations are whole numbers with a unit (ms, s, min, h), sizes likewise (B, KiB, MiB, GiB).\n"
       "# To check a changed file: compositord --config FILE --check-config\n"
       "#\n"
-      "# The first three depend on who runs the broker; what is shown is for root. Others have their sockets in\n"
-      "# $XDG_RUNTIME_DIR/compositord and their store in $XDG_STATE_HOME/compositord or ~/.local/state/compositord.\n"
-      "# Under systemd both follow the unit's RuntimeDirectory= and StateDirectory=.\n";
+      "# The first three and log.dir depend on who runs the broker; what is shown is for root. Others have their "
+      "sockets in\n"
+      "# $XDG_RUNTIME_DIR/compositord and their store in $XDG_STATE_HOME/compositord or ~/.local/state/compositord, "
+      "with\n"
+      "# the status log in the folder log there. Under systemd they follow the unit's RuntimeDirectory=, "
+      "StateDirectory=\n"
+      "# and LogsDirectory=.\n";
   std::string_view section;
   for (const ConfigKey& key : config_keys()) {
     const bool is_new_section = key.section() != section;
     section = key.section();
     if (is_new_section || section.empty()) out += '\n';
-    if (is_new_section) out += fmt::format("{}:\n", section);
+    if (is_new_section && !section.empty()) out += fmt::format("{}:\n", section);
     const std::string_view indent = section.empty() ? "" : "  ";
     const std::string range = range_text(key);
     out += fmt::format("{}# {}{}\n", indent, key.meaning, range.empty() ? "" : fmt::format(" ({})", range));
     const std::string line = line_of(key, config, indent);
-    out += is_environments(key) ? commented_out(line) : line;
+    out += !is_environments(key) ? line : section.empty() ? commented_out(line) : "  #" + line.substr(indent.size());
   }
   return out;
 }

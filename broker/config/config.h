@@ -1,6 +1,7 @@
 #pragma once
 // The broker's configuration: a YAML file in which everything is optional. config_keys.h lists the keys.
 
+#include <cstddef>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -8,15 +9,22 @@
 
 #include "broker/config/environment.h"
 #include "broker/core/broker_config.h"
+#include "broker/notify/notifier_config.h"
 #include "common/base/result.h"
 
 namespace compositord::broker {
 
 struct Config {
-  std::vector<std::string> bus;     // endpoints to bind, at least one
-  std::vector<std::string> feed;    // the same
-  std::filesystem::path state_dir;  // empty when neither the file nor the environment names one
-  std::string log_level = "info";   // one of log_levels()
+  std::vector<std::string> bus;                  // endpoints to bind, at least one
+  std::vector<std::string> feed;                 // the same
+  std::filesystem::path state_dir;               // empty when neither the file nor the environment names one
+  std::vector<std::string> log_sinks{"stderr"};  // of "stderr", "file", "journald", "syslog"
+  std::filesystem::path log_dir;                 // empty when neither the file nor the environment names one
+  std::string log_format = "plain";              // or "json"
+  std::size_t log_rotate_bytes = 16U << 20U;
+  int log_rotate_files = 5;
+  std::vector<NotifierConfig> notify;
+  std::filesystem::path catalogue;  // the operator's own kinds of compositor; empty: only those that we ship
   BrokerConfig core;
 };
 

@@ -20,8 +20,21 @@ struct EndpointsField {
 struct DirectoryField {
   std::filesystem::path& (*in)(Config&);
 };
-struct LogLevelField {
+// A file; empty: none.
+struct FileField {
+  std::filesystem::path& (*in)(Config&);
+};
+// One word of a few.
+struct ChoiceField {
   std::string& (*in)(Config&);
+  std::span<const std::string_view> words;
+  std::string_view what;  // "level", as error texts name it
+};
+// A list of them, none twice; it may be empty.
+struct ChoicesField {
+  std::vector<std::string>& (*in)(Config&);
+  std::span<const std::string_view> words;
+  std::string_view what;
 };
 struct DurationField {
   Duration& (*in)(Config&);
@@ -47,12 +60,28 @@ struct ServiceRulesField {
   std::vector<ServiceRule>& (*in)(Config&);
 };
 
+// A list of maps, see notifier_reader.h.
+struct NotifiersField {
+  std::vector<NotifierConfig>& (*in)(Config&);
+};
+
+// A text that is not empty.
+struct TextField {
+  std::string& (*in)(Config&);
+};
+// A list of maps {kind?, id?, fail_after?, ok_after?, severity?, enabled?}.
+struct AlertRulesField {
+  std::vector<AlertRule>& (*in)(Config&);
+};
+
 struct ConfigKey {
   std::string_view path;  // "heartbeat.interval": at most one section
-  std::variant<EndpointsField, DirectoryField, LogLevelField, DurationField, NumberField, CountField, BytesField,
-               ServiceRulesField>
+  std::variant<EndpointsField, DirectoryField, FileField, ChoiceField, ChoicesField, DurationField, NumberField,
+               CountField, BytesField, ServiceRulesField, NotifiersField, TextField, AlertRulesField>
       field;
   std::string_view meaning;  // for the operator, one or more sentences
+  // A broker that runs does not take another value. All other keys are in force from a reload on, for what begins then.
+  bool needs_restart = false;
 
   std::string_view section() const noexcept;  // "heartbeat", or empty
   std::string_view name() const noexcept;     // "interval"
@@ -60,9 +89,6 @@ struct ConfigKey {
 
 // In the order of the example file; the keys of one section stand together.
 std::span<const ConfigKey> config_keys() noexcept;
-// "debug", "info", "warning", "error"
-std::span<const std::string_view> log_levels() noexcept;
-
 // A rule between two keys: `a` may not be greater than `b`.
 struct ConfigOrder {
   std::string_view a;

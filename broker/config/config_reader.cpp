@@ -11,8 +11,10 @@
 #include <string_view>
 #include <utility>
 
+#include "broker/config/alert_rules_reader.h"
 #include "broker/config/config_keys.h"
 #include "broker/config/endpoint.h"
+#include "broker/config/notifier_reader.h"
 #include "broker/config/units.h"
 #include "common/base/check.h"
 #include "common/base/log_event.h"
@@ -173,17 +175,44 @@ class Reader {
     field.in(config_) = *text;
   }
 
-  void read_value(const ConfigKey& key, const LogLevelField& field, const YamlNode& value) {
-    const std::string* text = scalar(key, value, "a level");
+  void read_value(const ConfigKey& key, const FileField& field, const YamlNode& value) {
+    const std::string* text = scalar(key, value, "a file");
     if (text == nullptr) return;
-    const auto levels = log_levels();
-    if (std::find(levels.begin(), levels.end(), *text) == levels.end()) {
-      const std::string_view near = nearest(*text, levels);
-      report(value.at, fmt::format("\"{}\" is no level", escape_for_log(*text)),
-             near.empty() ? help_for_range(key) : fmt::format("did you mean \"{}\"?", near));
-      return;
+    if (!text->empty() && (!text->starts_with('/') || text->find('\0') != std::string::npos)) {
+      return report(value.at,
+                    fmt::format("\"{}\" is a path that begins with a slash, not {}", key.path, escape_for_log(*text)));
     }
     field.in(config_) = *text;
+  }
+
+  void read_value(const ConfigKey& key, const ChoiceField& field, const YamlNode& value) {
+    const std::string* text = scalar(key, value, fmt::format("a {}", field.what));
+    if (text != nullptr && is_choice(key, field, value)) field.in(config_) = *text;
+  }
+  void read_value(const ConfigKey& key, const ChoicesField& field, const YamlNode& value) {
+    if (value.kind != YamlNode::Kind::kList) {
+      report(value.at, fmt::format("\"{}\" is a list, not {}", key.path, kind_name(value.kind)), help_for_range(key));
+      return;
+    }
+    std::vector<std::string> words;
+    for (const YamlNode& item : value.items) {
+      const std::string* text = scalar(key, item, fmt::format("a list of {}s", field.what));
+      if (text == nullptr || !is_choice(key, field, item)) continue;
+      const bool is_new = std::find(words.begin(), words.end(), *text) == words.end();
+      if (!is_new) report(item.at, fmt::format("\"{}\" is there twice in \"{}\"", *text, key.path));
+      words.push_back(*text);
+    }
+    field.in(config_) = std::move(words);
+  }
+  // False, and reported, when the scalar is none of the words.
+  template <class Field>
+  bool is_choice(const ConfigKey& key, const Field& field, const YamlNode& value) {
+    const std::string& text = value.scalar;
+    if (std::find(field.words.begin(), field.words.end(), text) != field.words.end()) return true;
+    const std::string_view near = nearest(text, field.words);
+    report(value.at, fmt::format("\"{}\" is no {}", escape_for_log(text), field.what),
+           near.empty() ? help_for_range(key) : fmt::format("did you mean \"{}\"?", near));
+    return false;
   }
 
   void read_value(const ConfigKey& key, const DurationField& field, const YamlNode& value) {
@@ -224,6 +253,22 @@ class Reader {
       return out_of_range(key, value);
     }
     field.in(config_) = static_cast<std::remove_reference_t<decltype(field.in(config_))>>(number);
+  }
+
+  void read_value(const ConfigKey&, const NotifiersField& field, const YamlNode& value) {
+    field.in(config_) = read_notifiers(value, found_);
+  }
+  void read_value(const ConfigKey& key, const TextField& field, const YamlNode& value) {
+    const std::string* text = scalar(key, value, "a text");
+    if (text == nullptr) return;
+    if (text->empty()) return report(value.at, fmt::format("\"{}\" must not be empty", key.path));
+    field.in(config_) = *text;
+  }
+
+  void read_value(const ConfigKey& key, const AlertRulesField& field, const YamlNode& value) {
+    std::vector<AlertRule> rules;
+    for (Diagnostic& fault : read_alert_rules(key.path, value, rules)) found_.push_back(std::move(fault));
+    field.in(config_) = std::move(rules);
   }
 
   void read_value(const ConfigKey& key, const ServiceRulesField& field, const YamlNode& value) {

@@ -26,6 +26,7 @@ Environment current_environment() {
   environment.is_root = geteuid() == 0;
   environment.runtime_directory = variable("RUNTIME_DIRECTORY");
   environment.state_directory = variable("STATE_DIRECTORY");
+  environment.logs_directory = variable("LOGS_DIRECTORY");
   environment.xdg_runtime_dir = variable("XDG_RUNTIME_DIR");
   environment.xdg_state_home = variable("XDG_STATE_HOME");
   environment.home = variable("HOME");
@@ -45,6 +46,13 @@ std::filesystem::path default_state_dir(const Environment& environment) {
   if (is_usable(environment.xdg_state_home)) return std::filesystem::path(environment.xdg_state_home) / "compositord";
   if (is_usable(environment.home)) return std::filesystem::path(environment.home) / ".local/state/compositord";
   return {};
+}
+
+std::filesystem::path default_log_dir(const Environment& environment) {
+  if (is_usable(environment.logs_directory)) return first_of(environment.logs_directory);
+  if (environment.is_root) return "/var/log/compositord";
+  const std::filesystem::path state = default_state_dir(environment);
+  return state.empty() ? state : state / "log";
 }
 
 }  // namespace compositord::broker

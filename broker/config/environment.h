@@ -13,6 +13,7 @@ struct Environment {
   bool is_root = false;
   std::string runtime_directory;  // $RUNTIME_DIRECTORY: systemd's, already ours alone
   std::string state_directory;    // $STATE_DIRECTORY: the same
+  std::string logs_directory;     // $LOGS_DIRECTORY: the same
   std::string xdg_runtime_dir;
   std::string xdg_state_home;
   std::string home;
@@ -27,5 +28,9 @@ std::filesystem::path runtime_dir(const Environment& environment);
 // Where the store is, unless the command line or the configuration says: $STATE_DIRECTORY, else /var/lib/compositord for
 // root, else $XDG_STATE_HOME/compositord, else ~/.local/state/compositord; empty when there is no home either.
 std::filesystem::path default_state_dir(const Environment& environment);
+
+// Where the status log is, unless the configuration says: $LOGS_DIRECTORY, else /var/log/compositord for root, else the folder
+// log in the default state directory; empty when there is none.
+std::filesystem::path default_log_dir(const Environment& environment);
 
 }  // namespace compositord::broker

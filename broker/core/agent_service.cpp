@@ -60,7 +60,9 @@ Result<Answer> do_register(const BusContext& bus, const Client& client, const ms
   event.with("id", id->value()).with("session", std::to_string(agreed.session));
   if (wanted->software) event.with("software", wanted->software->name + " " + wanted->software->version);
   out.log.push_back(std::move(event));
-  return Answer{to_value(agreed), {}, {}, {}};
+  Answer answer;
+  answer.result = to_value(agreed);
+  return answer;
 }
 
 Result<Answer> do_status(const BusContext& bus, const msg::CompositorId& id, const msg::Call& call, Outputs& out) {
@@ -70,7 +72,10 @@ Result<Answer> do_status(const BusContext& bus, const msg::CompositorId& id, con
     return fail(Status::kTooLarge, fmt::format("crash: more than {} bytes of text or {} entries in a list",
                                                msg::kCrashTextBytesMax, msg::kCrashEntriesMax));
   }
-  bus.compositors.report(id, std::move(*report), bus.now.calendar, out);
+  if (report->metrics && report->metrics->cpu_percent.value_or(0) < 0) {
+    return fail(Status::kMalformed, "metrics.cpu_percent: less than 0");
+  }
+  bus.compositors.report(id, std::move(*report), bus.now, out);
   return Answer{};
 }
 
@@ -78,7 +83,7 @@ Result<Answer> do_manifest_put(const BusContext& bus, const msg::CompositorId& i
                                Outputs& out) {
   const msg::Value* manifest = call.params.find("manifest");
   if (manifest == nullptr) return fail(Status::kMalformed, "manifest: missing");
-  const Result<std::uint64_t> commit = bus.compositors.put_manifest(id, *manifest, bus.now.calendar, out);
+  const Result<std::uint64_t> commit = bus.compositors.put_manifest(id, *manifest, bus.now, out);
   if (!commit) return tl::unexpected<Error>(commit.error());
   const Compositor* c = bus.compositors.find(id.value());
   Answer answer;

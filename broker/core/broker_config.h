@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "broker/core/alert_config.h"
 #include "broker/core/service_rules.h"
 #include "common/base/instant.h"
 
@@ -35,6 +36,7 @@ struct Limits {
   std::size_t idem_bytes_max = 64U << 20U;       // of all of them
   std::size_t group_calls_max = 1'000;           // under way
   std::size_t group_targets_max = 10'000;        // of one group call
+  std::size_t status_changes_max = 1'000'000;    // kept in the store, of all compositors
 };
 
 struct BrokerConfig {
@@ -55,8 +57,16 @@ struct BrokerConfig {
   Duration idem_keep = std::chrono::hours(1);
   // From the socket monitor's word that a connection closed to `lost`, asking in between. See Majordomo::disconnected.
   Duration disconnect_grace = std::chrono::milliseconds(60);
+  int manifest_revisions = 10;  // how many of a compositor's manifests are kept, the present one included
+  int history_days = 90;        // how long changes of status are kept
   std::vector<ServiceRule> services;
+  AlertConfig alerts;
   Limits limits;
+  std::string log_level = "info";  // "debug", "info", "warning", "error": the least severity that is logged
+  // The known kinds of compositor, an array of map in MessagePack (broker/config/catalogue.h), and how many entries of the
+  // operator's own file were refused.
+  std::string catalogue;
+  std::uint64_t catalogue_refused = 0;
   // Where the loop has bound its sockets, for `bus.admin config`: a tool that knows the bus can find the feed.
   std::vector<std::string> bus_endpoints;
   std::vector<std::string> feed_endpoints;

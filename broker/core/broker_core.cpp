@@ -1,11 +1,13 @@
 #include "broker/core/broker_core.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "broker/core/alert_texts.h"
 #include "broker/core/mmi.h"
 #include "broker/core/titanic.h"
 #include "common/base/check.h"
@@ -17,7 +19,19 @@ namespace {
 
 constexpr Duration kBusTickInterval = std::chrono::seconds(1);
 constexpr Duration kStatsInterval = std::chrono::seconds(10);
+// How often it is put on record that this broker lives, and how often old history is forgotten.
+constexpr Duration kAliveInterval = std::chrono::minutes(1);
+constexpr Duration kForgetInterval = std::chrono::hours(1);
+// After so long without a loss the feed's subscribers keep up again.
+constexpr Duration kFeedCalmAfter = std::chrono::seconds(10);
 constexpr std::size_t kPendingCommitsMax = 10'000;
+
+// Of what there is a limit.
+struct Queue {
+  std::string_view name;
+  std::size_t count;
+  std::size_t max;
+};
 
 template <class... Ts>
 struct Overloaded : Ts... {
@@ -38,14 +52,20 @@ BrokerCore::BrokerCore(BrokerConfig config, std::uint64_t epoch)
     : config_(std::move(config)),
       feed_(epoch, config_.limits, counters_),
       majordomo_(config_, timers_, counters_, latencies_),
-      compositors_(config_.limits, feed_, commit_ids_),
+      alerts_(config_.alerts, feed_, timers_, commit_ids_, counters_, epoch),
+      compositors_(config_, feed_, alerts_, commit_ids_),
       jobs_(config_, majordomo_, timers_, counters_, commit_ids_, epoch),
       group_calls_(config_, majordomo_, compositors_, counters_),
-      idempotent_calls_(config_, counters_) {}
+      idempotent_calls_(config_, counters_),
+      log_level_(severity_from_name(config_.log_level).value_or(Severity::kInfo)) {}
 
 void BrokerCore::load(Instant now, const StoredState& stored, Outputs& out) {
-  compositors_.load(stored.compositors, unix_at(now), out);
+  alerts_.load(stored.alerts, stored.windows, both(now), out);
+  compositors_.load(stored.compositors, both(now), out);
   jobs_.load(stored.jobs, both(now), out);
+  run_.epoch = stored.epoch;
+  run_.started_at = unix_at(now);
+  store_run(now, out);
   timers_.arm(now, TimerKind::kBusTick, 0);
   timers_.arm(now + kStatsInterval, TimerKind::kBusStats, 0);
 }
@@ -119,13 +139,41 @@ void BrokerCore::on(input::FeedReceived& received, Instant now, Outputs& out) {
       LogEvent(Severity::kWarning, "feed.malformed").with("frames", std::to_string(received.frames.size())));
 }
 
+void BrokerCore::on(input::FeedDropped& dropped, Instant now, Outputs& out) {
+  counters_.feed_overflows += dropped.overflows;
+  if (!slow_feed_.is_slow) slow_feed_ = SlowFeed{true, now, now, 0, counters_.feed_published};
+  slow_feed_.last = now;
+  slow_feed_.overflows += dropped.overflows;
+  std::string seen = fmt::format("a queue was full {} times in {:.0f} s, and {} messages were published meanwhile",
+                                 slow_feed_.overflows, std::chrono::duration<double>(now - slow_feed_.since).count(),
+                                 counters_.feed_published - slow_feed_.published_before);
+  if (dropped.blocked > 0) {
+    seen += fmt::format("; {} take nothing now: {}{}", dropped.blocked, fmt::join(dropped.peers, ", "),
+                        dropped.blocked > dropped.peers.size() ? ", …" : "");
+  }
+  const Fault fault{{},
+                    msg::Verdict::kDegraded,
+                    "subscribers of the feed do not keep up; they lose messages",
+                    msg::AlertKind::kSlowSubscriber};
+  alerts_.raise(kBusItself, "feed", fault, {}, seen, both(now), out);
+}
+
+void BrokerCore::watch_feed(Instant now, Outputs& out) {
+  if (!slow_feed_.is_slow || now - slow_feed_.last < kFeedCalmAfter) return;
+  slow_feed_.is_slow = false;
+  alerts_.clear(kBusItself, "feed", both(now), out);
+}
+
 void BrokerCore::on(input::StoreDone& done, Instant now, Outputs& out) {
   const auto it = pending_commits_.find(done.commit_id);
   if (!done.result) {
     ++counters_.store_failures;
     out.log.push_back(LogEvent(Severity::kError, "store.failed").with("why", done.result.error().text));
   }
+  watch_store(done.result, both(now), out);
+  alerts_.on_stored(done.commit_id, both(now), out);
   jobs_.on_stored(done.commit_id, done.result, both(now), out);
+  compositors_.on_stored(done.commit_id, done.result.has_value());
   if (it == pending_commits_.end()) return;
   PendingCommit pending = std::move(it->second);
   pending_commits_.erase(it);
@@ -138,8 +186,44 @@ void BrokerCore::on(input::StoreDone& done, Instant now, Outputs& out) {
   send_reply(pending.client, pending.reply, counters_, out);
 }
 
-void BrokerCore::on(input::CalendarSet& calendar, Instant, Outputs&) {
+void BrokerCore::on(input::NoticeEnded& ended, Instant, Outputs& out) {
+  ++(ended.delivered ? counters_.notices_delivered : counters_.notices_failed);
+  LogEvent event =
+      ended.delivered ? LogEvent(Severity::kDebug, "notify.delivered") : LogEvent(Severity::kError, "notify.failed");
+  event.with("notifier", std::move(ended.notifier)).with("notice", std::move(ended.dedupe));
+  event.with("attempts", std::to_string(ended.attempts));
+  if (!ended.delivered) event.with("why", std::move(ended.error));
+  out.log.push_back(std::move(event));
+}
+
+void BrokerCore::on(input::NoticeDone& done, Instant, Outputs& out) {
+  alerts_.on_notice_done(done.alert, done.change, out);
+}
+
+void BrokerCore::on(input::StoreAnswered& answered, Instant now, Outputs& out) {
+  const auto it = pending_reads_.find(answered.read_id);
+  if (it == pending_reads_.end()) return;
+  const PendingRead pending = std::move(it->second);
+  pending_reads_.erase(it);
+  const msg::Call& call = pending.call;
+  if (!answered.result) {
+    const Error& error = answered.result.error();
+    return refuse(pending.client, call.encoding, call.header.id,
+                  Error{error.status, "the history can't be read: " + error.text}, out);
+  }
+  const Depths full = depths();
+  const BusContext bus = context(full, now);
+  const bool manifests = pending.client.service == "bus.manifest";
+  answer(pending.client, call,
+         manifests ? answer_manifest_call(bus, call, *answered.result)
+                   : answer_history_call(bus, call, pending.query, *answered.result),
+         out);
+}
+
+void BrokerCore::on(input::CalendarSet& calendar, Instant now, Outputs& out) {
   unix_ms_at_origin_ = calendar.unix_ms_at_origin;
+  if (alerts_.windows_changed(both(now), out)) compositors_.judge_all(both(now), out);
+  compositors_.judge_broker_clock(both(now), out);
 }
 
 void BrokerCore::on(input::Stalled& stalled, Instant, Outputs& out) {
@@ -159,6 +243,8 @@ void BrokerCore::on(input::Tick& tick, Instant now, Outputs& out) {
       bus_tick(now, out);
     } else if (timer->kind == TimerKind::kBusStats) {
       bus_stats(now, out);
+    } else if (timer->kind == TimerKind::kAlert || timer->kind == TimerKind::kAlertJournal) {
+      on_alert_timer(timer->kind, now, out);
     } else if (timer->kind == TimerKind::kJobEnd || timer->kind == TimerKind::kJobRetry) {
       jobs_.on_timer(*timer, both(now), out);
     } else {
@@ -167,9 +253,46 @@ void BrokerCore::on(input::Tick& tick, Instant now, Outputs& out) {
   }
 }
 
+void BrokerCore::on_alert_timer(TimerKind kind, Instant now, Outputs& out) {
+  if (alerts_.on_timer(kind, both(now), out)) compositors_.judge_all(both(now), out);
+}
+
+void BrokerCore::watch_store(const Result<void>& result, Now now, Outputs& out) {
+  if (result) return alerts_.clear(kBusItself, "store", now, out);
+  const Fault fault{{},
+                    msg::Verdict::kDown,
+                    "the store can't be written; the bus goes on from memory",
+                    msg::AlertKind::kStoreTrouble};
+  alerts_.raise(kBusItself, "store", fault, {}, result.error().text, now, out);
+}
+
+void BrokerCore::watch_queues(Now now, Outputs& out) {
+  const Depths full = depths();
+  const Limits& limits = config_.limits;
+  const std::array<Queue, 4> queues{{{"open requests", full.open_requests, limits.open_requests_max},
+                                     {"bytes that wait", full.waiting_bytes, limits.queued_bytes_max},
+                                     {"jobs", full.jobs, limits.jobs_max},
+                                     {"bytes of jobs", full.job_bytes, limits.job_bytes_max}}};
+  std::string fullest;
+  for (const Queue& queue : queues) {
+    if (queue.count < queue.max / 10 * 9) continue;
+    fullest += fmt::format("{}{} of {} {}", fullest.empty() ? "" : ", ", queue.count, queue.max, queue.name);
+  }
+  if (fullest.empty()) return alerts_.clear(kBusItself, "queue", now, out);
+  const Fault fault{{},
+                    msg::Verdict::kDegraded,
+                    "the broker's queues are nearly full; it will refuse requests (429)",
+                    msg::AlertKind::kQueueFull};
+  alerts_.raise(kBusItself, "queue", fault, {}, fullest, now, out);
+}
+
 void BrokerCore::bus_tick(Instant now, Outputs& out) {
   timers_.arm(now + kBusTickInterval, TimerKind::kBusTick, 0);
   idempotent_calls_.forget_old(now);
+  watch_queues(both(now), out);
+  watch_feed(now, out);
+  expire_reloads(now, out);
+  compositors_.judge_broker_clock(both(now), out);
   feed_.publish(FeedKind::kBus, "tick", msg::Value::map({{"epoch", feed_.epoch()}, {"seqs", feed_.seqs()}}),
                 unix_at(now), out);
   if (const std::uint64_t left_out = log_budget_.renew(); left_out > 0) {
@@ -180,7 +303,21 @@ void BrokerCore::bus_tick(Instant now, Outputs& out) {
 void BrokerCore::bus_stats(Instant now, Outputs& out) {
   timers_.arm(now + kStatsInterval, TimerKind::kBusStats, 0);
   latencies_.end_interval();
+  if (now - run_stored_at_ >= kAliveInterval) store_run(now, out);
   feed_.publish(FeedKind::kBus, "stats", describe_stats(feed_, counters_, latencies_, depths()), unix_at(now), out);
+}
+
+void BrokerCore::store_run(Instant now, Outputs& out) {
+  constexpr std::int64_t kDayMs = std::int64_t{24} * 3'600 * 1'000;
+  run_stored_at_ = now;
+  run_.alive_at = unix_at(now);
+  BrokerRun run = run_;
+  if (now >= forget_at_) {
+    forget_at_ = now + kForgetInterval;
+    run.forget_before = UnixMs{run.alive_at.ms - config_.history_days * kDayMs};
+    run.changes_max = config_.limits.status_changes_max;
+  }
+  out.store_writes.push_back(StoreWrite{0, run});
 }
 
 Depths BrokerCore::depths() const {
@@ -196,6 +333,7 @@ Depths BrokerCore::depths() const {
   depths.workers = majordomo_.worker_count();
   depths.services = majordomo_.service_count();
   depths.compositors = compositors_.size();
+  depths.alerts = alerts_.active().size();
   depths.timers = timers_.size();
   return depths;
 }
@@ -217,7 +355,7 @@ void BrokerCore::settle(Instant now, Outputs& out) {
     std::vector<Outcome> outcomes = majordomo_.take_outcomes();
     const std::vector<std::string> ready = majordomo_.take_ready_services();
     for (const LinkChange& change : links) {
-      compositors_.set_link(change.id, change.link, change.why, unix_at(change.last_heard), unix_at(now), out);
+      compositors_.set_link(change.id, change.link, change.why, unix_at(change.last_heard), both(now), out);
     }
     for (Outcome& outcome : outcomes) tell_outcome(std::move(outcome), now, out);
     for (const std::string& service : ready) jobs_.wake(service, both(now), out);
@@ -253,11 +391,16 @@ void BrokerCore::on_request(const wire::RoutingId& peer, const wire::Dialect& di
   call_foreign_service(std::move(client), std::move(request.body), now, out);
 }
 
+BusContext BrokerCore::context(const Depths& full, Instant now) {
+  return BusContext{config_,   majordomo_, compositors_, alerts_,   jobs_,    feed_,
+                    counters_, latencies_, full,         both(now), read_ids_};
+}
+
 void BrokerCore::call_bus_service(const Client& client, const wire::Frames& body, Instant now, Outputs& out) {
   const Result<msg::Call> call = msg::parse_call(body);
   if (!call) return refuse(client, msg::encoding_of(body), msg::Value(), call.error(), out);
   const Depths full = depths();
-  const BusContext bus{config_, majordomo_, compositors_, jobs_, feed_, counters_, latencies_, full, both(now)};
+  const BusContext bus = context(full, now);
   if (client.service == "bus.agent") {
     answer(client, *call, call_agent_service(bus, client, *call, out), out);
     // An agent's news may be that its compositor is there again.
@@ -267,10 +410,16 @@ void BrokerCore::call_bus_service(const Client& client, const wire::Frames& body
   }
   if (client.service == "bus.group") return call_group(client, *call, both(now), out);
   if (client.service == "bus.job") return answer(client, *call, call_job_service(bus, *call, out), out);
+  if (client.service == "bus.alert") {
+    answer(client, *call, call_alert_service(bus, *call, out), out);
+    // A window that was made or ended changes verdicts.
+    if (alerts_.windows_changed(both(now), out)) compositors_.judge_all(both(now), out);
+    return;
+  }
   if (client.service == "bus.worker") return answer(client, *call, call_worker_service(bus, client, *call, out), out);
-  if (client.service == "bus.manifest") return answer(client, *call, call_manifest_service(bus, *call), out);
-  if (client.service == "bus.status") return answer(client, *call, call_status_service(bus, *call), out);
-  if (client.service == "bus.admin") return answer(client, *call, call_admin_service(bus, *call), out);
+  if (client.service == "bus.manifest") return answer(client, *call, call_manifest_service(bus, *call, out), out);
+  if (client.service == "bus.status") return answer(client, *call, call_status_service(bus, *call, out), out);
+  if (client.service == "bus.admin") return call_admin(client, *call, bus, out);
   const Error error{Status::kNotFound, fmt::format("the bus has no service \"{}\" ({})",
                                                    escape_for_log(client.service, 64), fmt::join(kBusServices, ", "))};
   refuse(client, call->encoding, call->header.id, error, out);
@@ -281,6 +430,12 @@ void BrokerCore::answer(const Client& client, const msg::Call& call, const Resul
   msg::Reply reply = msg::ok_reply(call, answer->result);
   reply.header.age_ms = answer->age_ms;
   reply.attachments = answer->attachments;
+  reply.header.status = to_number(answer->status);
+  reply.encoded = answer->encoded;
+  if (answer->after_read) {
+    pending_reads_.emplace(*answer->after_read, PendingRead{client, call, out.store_reads.back().query});
+    return;
+  }
   if (!answer->after_commit) return send_reply(client, reply, counters_, out);
   if (pending_commits_.size() >= kPendingCommitsMax) {
     const Error error{Status::kLimit, "too many answers are waiting for the store; this change is in memory"};
@@ -376,8 +531,8 @@ void BrokerCore::refuse(const Client& client, msg::Encoding encoding, const msg:
 
 bool BrokerCore::check_invariants() const {
   return timers_.check_invariants() && majordomo_.check_invariants() && compositors_.check_invariants() &&
-         jobs_.check_invariants() && group_calls_.check_invariants() && idempotent_calls_.check_invariants() &&
-         pending_commits_.size() <= kPendingCommitsMax;
+         alerts_.check_invariants() && jobs_.check_invariants() && group_calls_.check_invariants() &&
+         idempotent_calls_.check_invariants() && pending_commits_.size() <= kPendingCommitsMax;
 }
 
 }  // namespace compositord::broker

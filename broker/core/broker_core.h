@@ -7,8 +7,10 @@
 // (group_calls.h), as the first of its repetitions (idempotent_calls.h), or when its time has come (jobs.h).
 
 #include <cstdint>
+#include <map>
 #include <unordered_map>
 
+#include "broker/core/alert_engine.h"
 #include "broker/core/broker_config.h"
 #include "broker/core/bus_services.h"
 #include "broker/core/compositor_table.h"
@@ -52,12 +54,41 @@ class BrokerCore {
     std::string compositor;  // whose manifest it is, or empty
   };
 
+  // Since when subscribers of the feed have not kept up.
+  struct SlowFeed {
+    bool is_slow = false;
+    Instant since;
+    Instant last;                 // when that was last said
+    std::uint64_t overflows = 0;  // since then
+    std::uint64_t published_before = 0;
+  };
+
+  // Whom to answer when the store has.
+  struct PendingRead {
+    Client client;
+    msg::Call call;
+    StoreQuery query;
+  };
+
+  // Whom to answer when the configuration was read.
+  struct PendingReload {
+    Client client;
+    msg::Call call;  // without its params
+    Instant deadline;
+  };
+
   void on(input::Received& received, Instant now, Outputs& out);
   void on(input::TooLarge& rejected, Instant now, Outputs& out);
   void on(input::SendFailed& failed, Instant now, Outputs& out);
   void on(input::Disconnected& disconnected, Instant now, Outputs& out);
   void on(input::FeedReceived& received, Instant now, Outputs& out);
+  void on(input::FeedDropped& dropped, Instant now, Outputs& out);
   void on(input::StoreDone& done, Instant now, Outputs& out);
+  void on(input::StoreFile& file, Instant now, Outputs& out);
+  void on(input::NoticeEnded& ended, Instant now, Outputs& out);
+  void on(input::NoticeDone& done, Instant now, Outputs& out);
+  void on(input::StoreAnswered& answered, Instant now, Outputs& out);
+  void on(input::Reloaded& reloaded, Instant now, Outputs& out);
   void on(input::CalendarSet& calendar, Instant now, Outputs& out);
   void on(input::Stalled& stalled, Instant now, Outputs& out);
   void on(input::Tick& tick, Instant now, Outputs& out);
@@ -76,12 +107,29 @@ class BrokerCore {
   // What one part of the core has to tell the others, until nothing is left to tell.
   void settle(Instant now, Outputs& out);
   void tell_outcome(Outcome&& outcome, Instant now, Outputs& out);
+  void on_alert_timer(TimerKind kind, Instant now, Outputs& out);
+  // broker_admin.cpp
+  void call_admin(const Client& client, const msg::Call& call, const BusContext& bus, Outputs& out);
+  Result<Answer> call_log_level(const msg::Value& params, Outputs& out);
+  void set_log_level(Severity level, std::string why, Outputs& out);
+  void begin_reload(const Client& client, const msg::Call& call, Instant now, Outputs& out);
+  void take_config(input::Reloaded::Taken&& taken, Instant now, Outputs& out);
+  void expire_reloads(Instant now, Outputs& out);
+  // How the bus itself does.
+  void watch_store(const Result<void>& result, Now now, Outputs& out);
+  void watch_set_aside(const input::StoreFile& file, Now now, Outputs& out);
+  // All that is in memory, into a store that has nothing of it.
+  void store_all(Instant now, Outputs& out);
+  void watch_queues(Now now, Outputs& out);
+  void watch_feed(Instant now, Outputs& out);
   void bus_tick(Instant now, Outputs& out);
   void bus_stats(Instant now, Outputs& out);
   // Takes out of the log, from the event `first` on, what is over the limit: a flood of bad bytes must not become a flood of
   // log lines.
   void limit_log(std::size_t first, Outputs& out);
+  void store_run(Instant now, Outputs& out);
   Depths depths() const;
+  BusContext context(const Depths& full, Instant now);
   UnixMs unix_at(Instant now) const noexcept;
   Now both(Instant now) const noexcept { return Now{now, unix_at(now)}; }
 
@@ -92,11 +140,21 @@ class BrokerCore {
   Feed feed_;
   Majordomo majordomo_;
   CommitIds commit_ids_;
+  AlertEngine alerts_;
   CompositorTable compositors_;
   Jobs jobs_;
   GroupCalls group_calls_;
   IdempotentCalls idempotent_calls_;
   std::unordered_map<std::uint64_t, PendingCommit> pending_commits_;
+  CommitIds read_ids_;
+  BrokerRun run_;  // this one, as it was last stored
+  Instant run_stored_at_;
+  Instant forget_at_;
+  std::unordered_map<std::uint64_t, PendingRead> pending_reads_;
+  std::map<std::uint64_t, PendingReload> pending_reloads_;
+  std::uint64_t last_reload_ = 0;
+  Severity log_level_;  // may be another than the configured one
+  SlowFeed slow_feed_;
   std::int64_t unix_ms_at_origin_ = 0;
   LogBudget log_budget_;
 };

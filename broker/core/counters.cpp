@@ -20,6 +20,7 @@ msg::Value to_value(const Counters& c) {
                           {"sends_failed", c.sends_failed},
                           {"feed_messages_malformed", c.feed_messages_malformed},
                           {"feed_published", c.feed_published},
+                          {"feed_overflows", c.feed_overflows},
                           {"requests_routed", c.requests_routed},
                           {"requests_refused", c.requests_refused},
                           {"requests_expired", c.requests_expired},
@@ -39,7 +40,11 @@ msg::Value to_value(const Counters& c) {
                           {"workers_registered", c.workers_registered},
                           {"workers_ready", c.workers_ready},
                           {"workers_lost", c.workers_lost},
+                          {"alerts_fired", c.alerts_fired},
+                          {"alerts_resolved", c.alerts_resolved},
                           {"store_failures", c.store_failures},
+                          {"notices_delivered", c.notices_delivered},
+                          {"notices_failed", c.notices_failed},
                           {"log_events_suppressed", c.log_events_suppressed},
                           {"stalls", c.stalls}});
 }

@@ -25,6 +25,7 @@ struct Counters {
   std::uint64_t sends_failed = 0;
   std::uint64_t feed_messages_malformed = 0;
   std::uint64_t feed_published = 0;
+  std::uint64_t feed_overflows = 0;  // a subscriber's queue was full: it loses this message, and more until it reads
   std::uint64_t requests_routed = 0;
   std::uint64_t requests_refused = 0;   // answered at once with a status that is no success
   std::uint64_t requests_expired = 0;   // 504, or a plain request that no worker took in time
@@ -44,7 +45,11 @@ struct Counters {
   std::uint64_t workers_registered = 0;  // by bus.agent or bus.worker
   std::uint64_t workers_ready = 0;
   std::uint64_t workers_lost = 0;
+  std::uint64_t alerts_fired = 0;
+  std::uint64_t alerts_resolved = 0;
   std::uint64_t store_failures = 0;
+  std::uint64_t notices_delivered = 0;  // an alert's change told to one of those who are told
+  std::uint64_t notices_failed = 0;     // given up: a dead letter
   std::uint64_t log_events_suppressed = 0;
   std::uint64_t stalls = 0;
 };

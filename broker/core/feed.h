@@ -35,6 +35,7 @@ class Feed {
   // it knows that this and all its earlier subscriptions are in force. False: it was no subscription.
   bool on_received(const wire::Frames& frames, UnixMs now, Outputs& out);
 
+  void set_limits(const Limits& limits) noexcept { limits_ = limits; }
   std::uint64_t epoch() const noexcept { return epoch_; }
   // {"status": 12, "alert": 3, …}: the last seq of every kind.
   msg::Value seqs() const;

@@ -4,7 +4,11 @@
 #include <cstdint>
 #include <string>
 #include <variant>
+#include <vector>
 
+#include "broker/core/broker_config.h"
+#include "broker/core/record.h"
+#include "broker/core/store_query.h"
 #include "common/base/instant.h"
 #include "common/base/result.h"
 #include "common/wire/frames.h"
@@ -43,10 +47,49 @@ struct Disconnected {
 struct FeedReceived {
   wire::Frames frames;
 };
+// Subscribers of the feed do not keep up. Once a second while it is so.
+struct FeedDropped {
+  // How often a publication found a subscriber's queue full since the last of these. What that subscriber loses after it, until
+  // it reads again, nobody counts.
+  std::uint64_t overflows = 0;
+  std::uint64_t blocked = 0;       // connections that take nothing at the moment
+  std::vector<std::string> peers;  // whose they are, for people: the first of them
+};
 // A StoreWrite ended.
 struct StoreDone {
   std::uint64_t commit_id = 0;
   Result<void> result;
+};
+// Once at the start, then whenever it changes.
+using StoreFile = StoreFileNews;
+// What became of a notice at one of those who are told. Once for each notice and each of them.
+struct NoticeEnded {
+  std::string dedupe;
+  std::string notifier;
+  bool delivered = false;
+  int attempts = 0;
+  std::string error;  // why not
+};
+// People were told of an alert's change, or everything was tried.
+struct NoticeDone {
+  std::string alert;
+  std::uint64_t change = 0;
+};
+// A StoreRead ended.
+struct StoreAnswered {
+  std::uint64_t read_id = 0;
+  Result<StoreRows> result;
+};
+// The configuration was read again: as Outputs::reloads wanted it, or because of SIGHUP. The whole of it was right and the loop
+// has taken its part of it; or an error, and nothing has changed.
+struct Reloaded {
+  struct Taken {
+    BrokerConfig config;
+    std::vector<std::string> applied;  // keys that changed
+    std::vector<std::string> restart;  // keys that differ and need a restart
+  };
+  std::uint64_t reload_id = 0;  // 0: nobody waits for an answer
+  Result<Taken> result;
 };
 // What the calendar says, as an offset to the monotonic clock. Once before anything else, then whenever it has jumped.
 struct CalendarSet {
@@ -64,7 +107,9 @@ struct Tick {
 
 }  // namespace input
 
-using Input = std::variant<input::Received, input::TooLarge, input::SendFailed, input::Disconnected,
-                           input::FeedReceived, input::StoreDone, input::CalendarSet, input::Stalled, input::Tick>;
+using Input =
+    std::variant<input::Received, input::TooLarge, input::SendFailed, input::Disconnected, input::FeedReceived,
+                 input::FeedDropped, input::StoreDone, input::StoreAnswered, input::StoreFile, input::NoticeEnded,
+                 input::NoticeDone, input::Reloaded, input::CalendarSet, input::Stalled, input::Tick>;
 
 }  // namespace compositord::broker

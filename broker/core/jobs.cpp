@@ -419,6 +419,13 @@ void Jobs::remove(Job& job) {
   jobs_.close_queue_if_empty(service);
 }
 
+void Jobs::store_all(Outputs& out) {
+  for (const auto& [id, number] : jobs_.ids()) {
+    const Job* job = jobs_.find(number);
+    if (job->stored) journal(*job, out);
+  }
+}
+
 std::uint64_t Jobs::journal(const Job& job, Outputs& out) {
   const std::uint64_t commit_id = commit_ids_.next();
   commits_[commit_id] = job.number;

@@ -60,6 +60,9 @@ class Jobs {
   // none, "300" when it has not ended.
   void close(JobCaller caller, const std::string& id, Now now, Outputs& out);
 
+  // All that were on disk, into a store that has nothing of them.
+  void store_all(Outputs& out);
+
   std::size_t size() const noexcept { return jobs_.size(); }
   std::size_t bytes() const noexcept { return jobs_.bytes(); }
   bool check_invariants() const { return jobs_.check_invariants(); }

@@ -74,6 +74,8 @@ class Majordomo {
   const msg::CompositorId* compositor_of(const wire::RoutingId& peer);
   // The agent says goodbye.
   void leave(const wire::RoutingId& peer, Instant now, Outputs& out);
+  // The configuration was changed.
+  void set_limits(const Limits& limits) noexcept { services_.set_limits(limits); }
   bool has_agent(const msg::CompositorId& id) const { return agents_.contains(id); }
   // When the compositor's agent was last heard; nothing when it has none.
   std::optional<Instant> last_heard(const msg::CompositorId& id);
@@ -101,6 +103,8 @@ class Majordomo {
   // Services that a worker has said READY for.
   std::vector<std::string> take_ready_services();
   std::size_t worker_count() const noexcept { return workers_.size(); }
+  // In the order in which they came.
+  const std::map<WorkerId, Worker>& workers() const noexcept { return workers_.all(); }
   std::size_t open_requests() const noexcept { return requests_.size(); }
   std::size_t service_count() const noexcept { return services_.size(); }
   std::size_t waiting_bytes() const noexcept { return services_.waiting_bytes(); }

@@ -1,11 +1,15 @@
 #pragma once
-// Everything the broker's core wants done. The loop does it in this order: store writes, sends, publishes, log.
+// Everything the broker's core wants done. The loop does it in this order: store writes, store reads, sends, publishes,
+// notices, reloads, log, log levels.
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "broker/core/record.h"
+#include "broker/core/store_query.h"
 #include "common/base/log_event.h"
+#include "common/msg/alert.h"
 #include "common/wire/frames.h"
 
 namespace compositord::broker {
@@ -24,14 +28,22 @@ struct CommitIds {
 
 struct Outputs {
   std::vector<StoreWrite> store_writes;
+  std::vector<StoreRead> store_reads;
   std::vector<Send> sends;
   std::vector<wire::Frames> publishes;
+  std::vector<msg::Alert> notices;     // changes of alerts that people are to be told of
+  std::vector<std::uint64_t> reloads;  // the configuration is to be read again; comes back in input::Reloaded
+  std::vector<Severity> log_levels;    // the least severity that is logged from now on, after `log`
   std::vector<LogEvent> log;
 
   void clear() {
     store_writes.clear();
+    store_reads.clear();
     sends.clear();
     publishes.clear();
+    notices.clear();
+    reloads.clear();
+    log_levels.clear();
     log.clear();
   }
 };

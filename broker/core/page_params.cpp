@@ -13,6 +13,14 @@ Result<std::string> read_text(const msg::Value& params, std::string_view key) {
   return *value->if_string();
 }
 
+Result<std::optional<std::int64_t>> read_ms(const msg::Value& params, std::string_view key) {
+  const msg::Value* value = params.find(key);
+  if (value == nullptr || value->is_null()) return std::optional<std::int64_t>();
+  const std::int64_t* number = value->if_int();
+  if (number == nullptr || *number < 0) return fail(Status::kMalformed, fmt::format("{}: milliseconds expected", key));
+  return std::optional(*number);
+}
+
 Result<PageParams> read_page_params(const msg::Value& params) {
   PageParams page;
   Result<std::string> after = read_text(params, "after");

@@ -1,32 +1,21 @@
-// bus.manifest, bus.status and bus.admin: questions that are answered from memory.
+// bus.status and bus.admin: questions that are answered from memory.
 
 #include <algorithm>
+#include <charconv>
+#include <map>
 #include <optional>
+#include <string>
 
 #include <fmt/format.h>
 
 #include "broker/core/bus_services.h"
 #include "broker/core/page_params.h"
+#include "broker/core/query_answers.h"
+#include "common/base/utf8.h"
 
 namespace compositord::broker {
 
 namespace {
-
-Result<Answer> no_method(std::string_view service, const std::string& method, std::string_view known) {
-  return fail(Status::kNotFound,
-              fmt::format("{} has no method \"{}\" ({})", service, escape_for_log(method, 64), known));
-}
-
-Result<const Compositor*> find_compositor(const BusContext& bus, const msg::Call& call) {
-  const msg::Value* id = call.params.find("id");
-  if (id == nullptr || !id->is_string()) return fail(Status::kMalformed, "id: a string expected");
-  const Result<msg::CompositorId> parsed = msg::parse_compositor_id(*id->if_string());
-  if (!parsed) return tl::unexpected<Error>(parsed.error());
-  const Compositor* found = bus.compositors.find(*id->if_string());
-  if (found == nullptr)
-    return fail(Status::kNotFound, fmt::format("no compositor {} has ever registered", *id->if_string()));
-  return found;
-}
 
 struct Page {
   std::vector<const Compositor*> compositors;
@@ -57,12 +46,6 @@ Result<Answer> answer_page(const BusContext& bus, const msg::Call& call, std::st
   return answer;
 }
 
-// When the compositor's agent was last heard.
-UnixMs last_seen(const BusContext& bus, const Compositor& c) {
-  const std::optional<Instant> heard = bus.majordomo.last_heard(msg::CompositorId(c.status.id));
-  return heard ? UnixMs{bus.now.calendar.ms - to_ms(bus.now.instant - *heard)} : c.last_seen;
-}
-
 // A compositor's status with its link as it was last observed: every heartbeat is an observation.
 msg::Value status_of(const BusContext& bus, const Compositor& c) {
   msg::Status status = c.status;
@@ -70,27 +53,47 @@ msg::Value status_of(const BusContext& bus, const Compositor& c) {
   return to_value(status);
 }
 
-// What keeps a stale manifest from looking fresh: it stands in every answer beside it.
-msg::Value freshness(const BusContext& bus, const Compositor& c) {
-  return msg::Value::map({{"id", c.status.id},
-                          {"link", std::string(name_of(c.status.link.state))},
-                          {"last_seen", last_seen(bus, c).ms},
-                          {"observed_at", c.observed_at.ms},
-                          {"age_ms", std::max<std::int64_t>(0, bus.now.calendar.ms - c.observed_at.ms)},
-                          {"hash", c.hash},
-                          {"revision", c.revision},
-                          {"stored", c.stored}});
+std::string_view name_of(Doubt doubt) {
+  if (doubt == Doubt::kNone) return "none";
+  return doubt == Doubt::kSilent ? "silent" : "disconnected";
 }
 
-msg::Value list_entry(const BusContext& bus, const Compositor& c) {
-  msg::Value entry = freshness(bus, c);
-  entry.set("name", c.name);
-  entry.set("version", c.version);
-  entry.set("verdict", std::string(name_of(c.status.verdict)));
-  msg::Value labels = msg::Value::map();
-  for (const auto& label : c.status.labels) labels.set(label.first, label.second);
-  entry.set("labels", std::move(labels));
-  return entry;
+msg::Value describe_worker(const Worker& worker, Instant now) {
+  std::string peer;
+  for (const char c : worker.peer.value()) peer += fmt::format("{:02x}", static_cast<unsigned char>(c));
+  return msg::Value::map({{"peer", std::move(peer)},
+                          {"service", to_utf8(worker.service)},
+                          {"mdp", std::string(worker.dialect.version == wire::MdpVersion::k01 ? "0.1" : "0.2")},
+                          {"state", std::string(worker.state == WorkerState::kReady ? "ready" : "admitted")},
+                          {"doubt", std::string(name_of(worker.doubt))},
+                          {"heartbeat_ms", to_ms(worker.interval)},
+                          {"liveness", worker.liveness},
+                          {"silent_ms", std::max<std::int64_t>(0, to_ms(now - worker.last_heard))},
+                          {"credit", worker.credit},
+                          {"outstanding", std::uint64_t{worker.outstanding.size()}}});
+}
+
+// Agents and other workers. Callers and subscribers are known to nobody between their messages.
+Result<Answer> list_peers(const BusContext& bus, const msg::Call& call) {
+  const Result<PageParams> page = read_page_params(call.params);
+  if (!page) return tl::unexpected<Error>(page.error());
+  WorkerId after = 0;
+  const char* end = page->after.data() + page->after.size();
+  if (!page->after.empty() && std::from_chars(page->after.data(), end, after).ptr != end) {
+    return fail(Status::kMalformed, "after: the `next` of the page before expected");
+  }
+  const std::map<WorkerId, Worker>& workers = bus.majordomo.workers();
+  msg::Value items = msg::Value::array();
+  msg::Value next;
+  auto it = workers.upper_bound(after);
+  for (std::size_t count = 0; it != workers.end() && count < page->limit; ++it, ++count) {
+    items.push(describe_worker(it->second, bus.now.instant));
+    after = it->first;
+  }
+  if (it != workers.end()) next = msg::Value(std::to_string(after));
+  Answer answer;
+  answer.result = msg::Value::map({{"peers", std::move(items)}, {"next", std::move(next)}});
+  return answer;
 }
 
 }  // namespace
@@ -108,6 +111,7 @@ msg::Value describe_stats(const Feed& feed, const Counters& counters, const Late
                                            {"workers", std::uint64_t{depths.workers}},
                                            {"services", std::uint64_t{depths.services}},
                                            {"compositors", std::uint64_t{depths.compositors}},
+                                           {"alerts", std::uint64_t{depths.alerts}},
                                            {"timers", std::uint64_t{depths.timers}}});
   return msg::Value::map({{"epoch", feed.epoch()},
                           {"counters", to_value(counters)},
@@ -116,25 +120,7 @@ msg::Value describe_stats(const Feed& feed, const Counters& counters, const Late
                           {"seqs", feed.seqs()}});
 }
 
-Result<Answer> call_manifest_service(const BusContext& bus, const msg::Call& call) {
-  if (call.header.method == "list") {
-    return answer_page(bus, call, "compositors", [&](const Compositor& c) { return list_entry(bus, c); });
-  }
-  if (call.header.method != "get") return no_method("bus.manifest", call.header.method, "get, list");
-  const Result<const Compositor*> found = find_compositor(bus, call);
-  if (!found) return tl::unexpected<Error>(found.error());
-  const Compositor& c = **found;
-  if (c.manifest.is_null()) {
-    return fail(Status::kNotFound, fmt::format("{} has registered but never described a compositor", c.status.id));
-  }
-  Answer answer;
-  answer.result = freshness(bus, c);
-  answer.age_ms = *answer.result.find("age_ms")->if_int();
-  answer.result.set("manifest", c.manifest);
-  return answer;
-}
-
-Result<Answer> call_status_service(const BusContext& bus, const msg::Call& call) {
+Result<Answer> call_status_service(const BusContext& bus, const msg::Call& call, Outputs& out) {
   const std::string& method = call.header.method;
   if (method == "list") {
     return answer_page(bus, call, "compositors", [&](const Compositor& c) { return status_of(bus, c); });
@@ -150,12 +136,15 @@ Result<Answer> call_status_service(const BusContext& bus, const msg::Call& call)
     }
     return answer;
   }
-  if (method != "get") return no_method("bus.status", method, "get, list, snapshot");
-  const Result<const Compositor*> found = find_compositor(bus, call);
+  if (method == "history" || method == "outages" || method == "sla") return call_history_service(bus, call, out);
+  if (method != "get") return no_method("bus.status", method, "get, list, snapshot, history, outages, sla");
+  const Result<const Compositor*> found = find_compositor(bus, call.params);
   if (!found) return tl::unexpected<Error>(found.error());
   msg::Value status = status_of(bus, **found);
   if ((*found)->crash) status.set("crash", to_value(*(*found)->crash));  // too long for lists
-  return Answer{std::move(status), {}, {}, {}};
+  Answer answer;
+  answer.result = std::move(status);
+  return answer;
 }
 
 Result<Answer> call_admin_service(const BusContext& bus, const msg::Call& call) {
@@ -165,7 +154,8 @@ Result<Answer> call_admin_service(const BusContext& bus, const msg::Call& call) 
     answer.result = describe_stats(bus.feed, bus.counters, bus.latencies, bus.depths);
     return answer;
   }
-  if (method != "config") return no_method("bus.admin", method, "stats, config");
+  if (method == "peers") return list_peers(bus, call);
+  if (method != "config") return no_method("bus.admin", method, "stats, config, peers, log.level, reload");
   const auto list = [](const std::vector<std::string>& endpoints) {
     msg::Value array = msg::Value::array();
     for (const std::string& endpoint : endpoints) array.push(endpoint);

@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "broker/core/history.h"
 #include "common/base/instant.h"
 #include "common/msg/fields.h"
 #include "common/wire/frames.h"
@@ -65,28 +66,67 @@ struct JobRecord {
   friend bool operator==(const JobRecord&, const JobRecord&) = default;
 };
 
-using Record = std::variant<CompositorRecord, JobRecord>;
+// One alert's life, with what is known of telling people of it.
+struct AlertRecord {
+  std::string id;  // msg::Alert::alert
+  std::string subject;
+  std::string about;
+  bool active = false;  // it fires
+  UnixMs since;
+  std::string document;         // the msg::Alert, canonical MessagePack
+  std::uint64_t notice = 0;     // the last of its changes that people were to be told of
+  std::uint64_t delivered = 0;  // the last one that they were told of
+  bool erased = false;          // it is to be forgotten
+  friend bool operator==(const AlertRecord&, const AlertRecord&) = default;
+};
+
+// A silence or a maintenance window.
+struct WindowRecord {
+  std::string id;
+  std::string document;  // the msg::AlertWindow, canonical MessagePack
+  bool erased = false;   // it is to be forgotten
+  friend bool operator==(const WindowRecord&, const WindowRecord&) = default;
+};
+
+using Record =
+    std::variant<CompositorRecord, JobRecord, AlertRecord, WindowRecord, ManifestRevision, StatusChange, BrokerRun>;
 
 // The core asks for it with an id of its own and gets that id back in input::StoreDone. A later write of the same record
 // may take the place of an earlier one that is not yet on disk.
 struct StoreWrite {
-  std::uint64_t commit_id = 0;
+  std::uint64_t commit_id = 0;  // 0: of history, for whose end nobody waits
   Record record;
 };
 
-// What tells a record from all others: "compositor wall/w1", "job 000…".
+// What tells a record from all others: "compositor wall/w1", "job 000…", "alert 000…", "window silence-000001".
 std::string key_of(const Record& record);
 // Bytes in memory, near enough for a bound.
 std::size_t size_of(const CompositorRecord& record);
 std::size_t size_of(const JobRecord& record);
+std::size_t size_of(const AlertRecord& record);
+std::size_t size_of(const WindowRecord& record);
+std::size_t size_of(const ManifestRevision& record);
+std::size_t size_of(const StatusChange& record);
+std::size_t size_of(const BrokerRun& record);
 std::size_t size_of(const Record& record);
+
+// What became of the file that the store is kept in.
+struct StoreFileNews {
+  // Damaged files that were set aside and still lie beside it, the oldest first.
+  std::vector<std::string> set_aside;
+  std::string why;        // what was wrong with the last of them; empty when it was set aside earlier
+  bool replaced = false;  // another file is in its place: what was kept before is not in it
+  friend bool operator==(const StoreFileNews&, const StoreFileNews&) = default;
+};
 
 // What a store holds when the broker starts.
 struct StoredState {
   std::uint64_t epoch = 0;  // of THIS run: greater than every earlier one
   std::vector<CompositorRecord> compositors;
   std::vector<JobRecord> jobs;  // in the order of their ids
-  std::string warning;          // why this run's epoch could not be kept, a sentence; empty when all is well
+  std::vector<AlertRecord> alerts;
+  std::vector<WindowRecord> windows;
+  std::string warning;  // why this run's epoch could not be kept, a sentence; empty when all is well
 };
 
 }  // namespace compositord::broker

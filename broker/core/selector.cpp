@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "broker/core/compositor_table.h"
 #include "common/base/glob.h"
 
 namespace compositord::broker {
@@ -72,13 +73,25 @@ Result<Selector> parse_selector(const msg::Value& value) {
   return selector;
 }
 
-bool matches(const Selector& selector, const Compositor& c) {
-  const auto is_mine = [&](const std::string& pattern) { return glob_matches(pattern, c.status.id); };
+bool matches(const Selector& selector, const std::string& id, const std::map<std::string, std::string>& labels) {
+  const auto is_mine = [&](const std::string& pattern) { return glob_matches(pattern, id); };
   if (!selector.ids.empty() && std::none_of(selector.ids.begin(), selector.ids.end(), is_mine)) return false;
-  for (const auto& [name, pattern] : selector.labels) {
-    const auto label = c.status.labels.find(name);
-    if (label == c.status.labels.end() || !glob_matches(pattern, label->second)) return false;
-  }
+  return std::all_of(selector.labels.begin(), selector.labels.end(), [&](const auto& wanted) {
+    const auto label = labels.find(wanted.first);
+    return label != labels.end() && glob_matches(wanted.second, label->second);
+  });
+}
+
+Result<std::optional<Selector>> read_selector(const msg::Value& params) {
+  const msg::Value* value = params.find("selector");
+  if (value == nullptr || value->is_null()) return std::optional<Selector>();
+  Result<Selector> selector = parse_selector(*value);
+  if (!selector) return tl::unexpected<Error>(selector.error());
+  return std::optional(std::move(*selector));
+}
+
+bool matches(const Selector& selector, const Compositor& c) {
+  if (!matches(selector, c.status.id, c.status.labels)) return false;
   return std::all_of(selector.facts.begin(), selector.facts.end(),
                      [&](const auto& fact) { return glob_matches(fact.second, fact_of(c, fact.first)); });
 }

@@ -6,14 +6,16 @@
 //    "facts": {"compositor": "sway", …}}        compositor (its name), version, verdict, link, process, progress
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "broker/core/compositor_table.h"
 #include "common/base/result.h"
 #include "common/msg/value.h"
 
 namespace compositord::broker {
+
+struct Compositor;
 
 struct Selector {
   std::vector<std::string> ids;
@@ -23,6 +25,10 @@ struct Selector {
 
 // Errors: kMalformed: nothing is selected by it, an unknown fact, or another type than these.
 Result<Selector> parse_selector(const msg::Value& value);
+// The optional `selector` among a call's parameters. Errors: kMalformed.
+Result<std::optional<Selector>> read_selector(const msg::Value& params);
 bool matches(const Selector& selector, const Compositor& compositor);
+// By id and labels alone.
+bool matches(const Selector& selector, const std::string& id, const std::map<std::string, std::string>& labels);
 
 }  // namespace compositord::broker

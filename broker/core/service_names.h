@@ -7,8 +7,8 @@
 
 namespace compositord::broker {
 
-inline constexpr std::array<std::string_view, 7> kBusServices{"bus.agent", "bus.worker", "bus.manifest", "bus.status",
-                                                              "bus.group", "bus.job",    "bus.admin"};
+inline constexpr std::array<std::string_view, 8> kBusServices{"bus.agent", "bus.worker", "bus.manifest", "bus.status",
+                                                              "bus.alert", "bus.group",  "bus.job",      "bus.admin"};
 bool is_bus_service(std::string_view name) noexcept;
 
 // "mmi.", "bus.", "titanic." or "compositor/", when the name begins with it.

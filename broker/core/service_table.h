@@ -25,6 +25,7 @@ class ServiceTable {
  public:
   explicit ServiceTable(const Limits& limits) : limits_(limits) {}
 
+  void set_limits(const Limits& limits) noexcept { limits_ = limits; }
   Service* find(const std::string& name);
   // Finds or makes it. nullptr when there are as many services as may be.
   Service* open(const std::string& name);

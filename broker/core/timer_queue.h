@@ -18,6 +18,8 @@ enum class TimerKind : std::uint8_t {
   kRequestDeadline,  // key: request token
   kJobEnd,           // key: job number. Its time to live, or to be kept, may be over.
   kJobRetry,         // key: job number. Its service may be tried again.
+  kAlert,            // key: 0. Something of the alerts is due.
+  kAlertJournal,     // key: 0. An alert has waited for the store long enough.
   kBusTick,          // key: 0. The feed's bus/tick.
   kBusStats,         // key: 0. The feed's bus/stats.
 };

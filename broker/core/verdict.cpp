@@ -43,6 +43,13 @@ std::string process_text(const msg::ProcessFact& process) {
   return process.note ? end_text(process) + "; " + *process.note : end_text(process);
 }
 
+// Source of the note: schemas/PROTOCOL.md "Crashes".
+msg::AlertKind end_kind(const msg::ProcessFact& process) {
+  if (process.note && process.note->starts_with("crash loop")) return msg::AlertKind::kCrashLoop;
+  const bool clean = process.state == msg::Process::kExited && process.code.value_or(1) == 0;
+  return clean ? msg::AlertKind::kCompositorExited : msg::AlertKind::kCompositorCrashed;
+}
+
 std::string because(const std::string& cause) { return cause.empty() ? std::string() : " (" + cause + ")"; }
 
 void find_progress_fault(const msg::Status& status, std::vector<Fault>& faults) {
@@ -50,18 +57,24 @@ void find_progress_fault(const msg::Status& status, std::vector<Fault>& faults) 
   switch (progress.state) {
     case msg::Progress::kOk: return;
     case msg::Progress::kSlow:
-      faults.push_back(
-          {"progress", msg::Verdict::kDegraded, "the compositor answers slowly" + because(progress.cause)});
+      // The cause may be another one than its answers: it may draw no frames.
+      faults.push_back({"progress", msg::Verdict::kDegraded,
+                        progress.cause.empty() ? "the compositor answers slowly"
+                                               : "the compositor is slow" + because(progress.cause),
+                        msg::AlertKind::kCompositorSlow});
       return;
     case msg::Progress::kSuspect:
       faults.push_back({"progress", msg::Verdict::kDegraded,
-                        "the compositor has not answered for some seconds" + because(progress.cause)});
+                        "the compositor has not answered for some seconds" + because(progress.cause),
+                        msg::AlertKind::kCompositorSlow});
       return;
     case msg::Progress::kFrozen:
-      faults.push_back({"progress", msg::Verdict::kDown, "the compositor is frozen" + because(progress.cause)});
+      faults.push_back({"progress", msg::Verdict::kDown, "the compositor is frozen" + because(progress.cause),
+                        msg::AlertKind::kCompositorFrozen});
       return;
     case msg::Progress::kUnknown:
-      faults.push_back({"progress", msg::Verdict::kUnknown, "nothing is known of the compositor's progress"});
+      faults.push_back({"progress", msg::Verdict::kUnknown, "nothing is known of the compositor's progress",
+                        msg::AlertKind::kCompositorUnknown});
       return;
   }
 }
@@ -70,11 +83,15 @@ void find_output_faults(const msg::Status& status, std::vector<Fault>& faults) {
   for (const msg::OutputFact& output : status.outputs) {
     const std::string layer = "output/" + output.name;
     if (output.state == msg::OutputState::kDisconnected) {
-      faults.push_back({layer, msg::Verdict::kDegraded, fmt::format("output {} is disconnected", output.name)});
+      faults.push_back({layer, msg::Verdict::kDegraded, fmt::format("output {} is disconnected", output.name),
+                        msg::AlertKind::kOutputLost});
     } else if (output.state == msg::OutputState::kOff) {
-      faults.push_back({layer, msg::Verdict::kDegraded, fmt::format("output {} is off", output.name)});
+      faults.push_back(
+          {layer, msg::Verdict::kDegraded, fmt::format("output {} is off", output.name), msg::AlertKind::kOutputOff});
+      faults.back().planned = output.planned.value_or(false);
     } else if (output.state == msg::OutputState::kUnknown) {
-      faults.push_back({layer, msg::Verdict::kUnknown, fmt::format("nothing is known of output {}", output.name)});
+      faults.push_back({layer, msg::Verdict::kUnknown, fmt::format("nothing is known of output {}", output.name),
+                        msg::AlertKind::kOutputUnknown});
     }
   }
 }
@@ -83,21 +100,27 @@ void find_output_faults(const msg::Status& status, std::vector<Fault>& faults) {
 
 std::vector<Fault> find_faults(const msg::Status& status, bool reported) {
   // A lost agent says nothing of its compositor: unknown, not down.
-  if (status.link.state == msg::Link::kLost) return {{"link", msg::Verdict::kUnknown, "the agent is lost"}};
-  if (status.link.state == msg::Link::kLeft) return {{"link", msg::Verdict::kUnknown, "the agent signed off"}};
-  if (!reported) return {{"link", msg::Verdict::kUnknown, "the agent has not reported yet"}};
+  if (status.link.state == msg::Link::kLost)
+    return {{"link", msg::Verdict::kUnknown, "the agent is lost", msg::AlertKind::kAgentLost}};
+  if (status.link.state == msg::Link::kLeft)
+    return {{"link", msg::Verdict::kUnknown, "the agent signed off", msg::AlertKind::kAgentLeft}};
+  if (!reported)
+    return {{"link", msg::Verdict::kUnknown, "the agent has not reported yet", msg::AlertKind::kAgentLost}};
 
   std::vector<Fault> faults;
   const msg::Process process = status.process.state;
   if (process == msg::Process::kExited || process == msg::Process::kKilled) {
-    return {{"process", msg::Verdict::kDown, process_text(status.process)}};
+    return {{"process", msg::Verdict::kDown, process_text(status.process), end_kind(status.process), false,
+             status.process.code, status.process.signal}};
   }
   if (process == msg::Process::kUnknown && status.progress.state == msg::Progress::kUnknown) {
     const std::string note = status.process.note ? "; " + *status.process.note : std::string();
-    return {{"process", msg::Verdict::kDown, "the agent finds no compositor on this display" + note}};
+    return {{"process", msg::Verdict::kDown, "the agent finds no compositor on this display" + note,
+             msg::AlertKind::kCompositorMissing}};
   }
   if (process == msg::Process::kStopped) {
-    faults.push_back({"process", msg::Verdict::kDegraded, "the compositor's process is stopped"});
+    faults.push_back({"process", msg::Verdict::kDegraded, "the compositor's process is stopped",
+                      msg::AlertKind::kCompositorStopped});
   }
   find_progress_fault(status, faults);
   find_output_faults(status, faults);

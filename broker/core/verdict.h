@@ -2,6 +2,8 @@
 // The four facts of a compositor -> one verdict that names the first layer that failed. A pure function.
 // Source: schemas/PROTOCOL.md "Verdict".
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +17,11 @@ struct Fault {
   std::string layer;  // "link", "process", "progress", "output/<name>"
   msg::Verdict verdict = msg::Verdict::kDegraded;
   std::string text;
+  msg::AlertKind kind = msg::AlertKind::kCompositorUnknown;
+  bool planned = false;                               // an output that a command switched off
+  std::optional<std::int32_t> code = std::nullopt;    // of a process that exited
+  std::optional<std::int32_t> signal = std::nullopt;  // of one that was killed
+  std::string advice = {};                            // where the kind's own is not enough
 };
 
 // All faults, the deepest layer first: link, process, progress, outputs. Empty: all is well.

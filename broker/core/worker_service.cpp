@@ -58,7 +58,9 @@ Result<Answer> call_worker_service(const BusContext& bus, const Client& client, 
   const Result<void> admitted = bus.majordomo.admit(client.peer, client.dialect, admission, bus.now.instant, out);
   if (!admitted) return tl::unexpected<Error>(admitted.error());
   agreed.session = bus.counters.workers_registered;
-  return Answer{to_value(agreed), {}, {}, {}};
+  Answer answer;
+  answer.result = to_value(agreed);
+  return answer;
 }
 
 }  // namespace compositord::broker

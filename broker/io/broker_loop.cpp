@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "broker/io/notification_of.h"
 #include "common/base/clock.h"
 
 namespace compositord::broker {
@@ -22,6 +23,8 @@ constexpr int kMessagesPerFlush = 32;
 // So many turns with messages may follow each other before everything else is looked at.
 constexpr int kTurnsWithoutPollMax = 8;
 constexpr int kFeedMessagesPerTurnMax = 1'024;
+// How often the feed's subscribers are looked at.
+constexpr Duration kFeedLookInterval = std::chrono::seconds(1);
 // The calendar is set anew in the core when it has moved by more than this against the monotonic clock.
 constexpr std::int64_t kCalendarJumpMs = 20;
 // Smaller delays than half the shortest heartbeat interval that may be agreed on mean nothing to the core.
@@ -35,8 +38,15 @@ SendError error_of(net::SendOutcome outcome) {
 
 }  // namespace
 
-BrokerLoop::BrokerLoop(BusSockets& sockets, StoreThread& store, log::Logger& logger, int signal_fd, TraceWriter* trace)
-    : sockets_(sockets), store_(store), logger_(logger), signal_fd_(signal_fd), trace_(trace) {}
+BrokerLoop::BrokerLoop(BusSockets& sockets, StoreThread& store, log::Logger& logger, int signal_fd, TraceWriter* trace,
+                       std::unique_ptr<Notifiers> notifiers, ConfigReloader* reloader)
+    : sockets_(sockets),
+      store_(store),
+      logger_(logger),
+      signal_fd_(signal_fd),
+      trace_(trace),
+      notifiers_(std::move(notifiers)),
+      reloader_(reloader) {}
 
 void BrokerLoop::run(BrokerCore& core, const StoredState& stored) {
   const Instant start = monotonic_now();
@@ -46,6 +56,7 @@ void BrokerLoop::run(BrokerCore& core, const StoredState& stored) {
   apply_outputs();
   sockets_.read_monitor();  // a socket's descriptor tells nothing before it was found empty once
   while (!stopping_) turn(core, core.next_deadline());
+  stop_notifiers(core);
   if (trace_ != nullptr) trace_->finish();
   look_after_trace();
 }
@@ -73,11 +84,16 @@ void BrokerLoop::turn(BrokerCore& core, Instant planned) {
   if (lateness > kLatenessMin) step(core, now, input::Stalled{lateness});
   last_turn_ = now;
   for (input::SendFailed& failed : std::exchange(failed_sends_, {})) step(core, now, std::move(failed));
+  for (input::NoticeDone& done : std::exchange(done_notices_, {})) step(core, now, std::move(done));
   if (ready.monitor) sockets_.read_monitor();
   take_disconnected(core, now);
   take_messages(core, now);
   if (ready.feed || feed_undrained_) take_feed(core, now);
   if (ready.store) take_store(core, now);
+  if (ready.notified) take_notified(core, now);
+  if (ready.hangup) reloader_->take_hangup();
+  if (ready.reloaded || !refused_reloads_.empty()) take_reloaded(core, now);
+  look_after_feed(core, now);
   step(core, now, input::Tick{busy_, std::max(lateness, Duration{})});
   apply_outputs();
   look_after_trace();
@@ -88,7 +104,8 @@ void BrokerLoop::turn(BrokerCore& core, Instant planned) {
 BrokerLoop::Ready BrokerLoop::wait(Instant planned) {
   // Asking costs system calls, and turns are what a busy broker does most. Where messages were, more of them are likely; and a
   // send may have taken from libzmq the sign that one came. They are tried for without asking, a few times.
-  const bool work_left = undrained_ || feed_undrained_ || sockets_.has_disconnected() || !failed_sends_.empty();
+  const bool work_left = undrained_ || feed_undrained_ || sockets_.has_disconnected() || !failed_sends_.empty() ||
+                         !done_notices_.empty() || !refused_reloads_.empty();
   if (work_left && ++turns_without_poll_ < kTurnsWithoutPollMax) return {};
   turns_without_poll_ = 0;
   poller_.clear();
@@ -97,8 +114,22 @@ BrokerLoop::Ready BrokerLoop::wait(Instant planned) {
   const std::size_t monitor = poller_.add_drained(sockets_.monitor_handle());
   const std::size_t store = poller_.add_fd(store_.event_fd(), POLLIN);
   const std::size_t signal = poller_.add_fd(signal_fd_, POLLIN);
+  std::vector<std::size_t> notified;
+  if (notifiers_ != nullptr) notified.push_back(poller_.add_fd(notifiers_->event_fd(), POLLIN));
+  for (const auto& notifiers : retired_) notified.push_back(poller_.add_fd(notifiers->event_fd(), POLLIN));
+  const std::size_t reloaded = reloader_ == nullptr ? signal : poller_.add_fd(reloader_->event_fd(), POLLIN);
+  const bool hangups = reloader_ != nullptr && reloader_->hangup_fd() >= 0;
+  const std::size_t hangup = hangups ? poller_.add_fd(reloader_->hangup_fd(), POLLIN) : signal;
   poller_.wait(work_left ? Duration{} : planned - monotonic_now());
-  return {poller_.ready(feed), poller_.ready(monitor), poller_.ready(store), poller_.ready(signal)};
+  Ready ready;
+  ready.feed = poller_.ready(feed);
+  ready.monitor = poller_.ready(monitor);
+  ready.store = poller_.ready(store);
+  ready.notified = std::any_of(notified.begin(), notified.end(), [this](std::size_t fd) { return poller_.ready(fd); });
+  ready.reloaded = reloader_ != nullptr && poller_.ready(reloaded);
+  ready.hangup = hangups && poller_.ready(hangup);
+  ready.signal = poller_.ready(signal);
+  return ready;
 }
 
 void BrokerLoop::take_disconnected(BrokerCore& core, Instant now) {
@@ -138,9 +169,89 @@ void BrokerLoop::take_feed(BrokerCore& core, Instant now) {
 }
 
 void BrokerLoop::take_store(BrokerCore& core, Instant now) {
+  for (StoreFileNews& news : store_.drain_file_news()) step(core, now, std::move(news));
   for (StoreDone& done : store_.drain()) {
     step(core, now, input::StoreDone{done.commit_id, std::move(done.outcome)});
   }
+  for (StoreReadDone& done : store_.drain_reads()) {
+    step(core, now, input::StoreAnswered{done.read_id, std::move(done.outcome)});
+  }
+}
+
+// When all who want it have been told, or nobody wants it, the core may forget that they were to be.
+void BrokerLoop::notify(const msg::Alert& alert) {
+  const Notification notification = notification_of(alert);
+  const std::size_t receivers = notifiers_ == nullptr ? 0 : notifiers_->receivers(notification).size();
+  input::NoticeDone done{alert.alert, alert.change};
+  if (receivers == 0) return done_notices_.push_back(std::move(done));
+  open_notices_.insert_or_assign(notification.dedupe, OpenNotice{std::move(done), receivers});
+  notifiers_->submit(notification);
+}
+
+void BrokerLoop::take_notified(BrokerCore& core, Instant now) {
+  if (notifiers_ != nullptr) take_delivered(*notifiers_, core, now);
+  for (const auto& notifiers : retired_) take_delivered(*notifiers, core, now);
+  std::erase_if(retired_, [](const auto& notifiers) { return notifiers->is_idle(); });
+}
+
+void BrokerLoop::take_delivered(Notifiers& notifiers, BrokerCore& core, Instant now) {
+  for (Delivered& one : notifiers.drain()) {
+    const auto open = open_notices_.find(one.dedupe);
+    if (open != open_notices_.end() && --open->second.receivers == 0) {
+      done_notices_.push_back(std::move(open->second.done));
+      open_notices_.erase(open);
+    }
+    step(
+        core, now,
+        input::NoticeEnded{std::move(one.dedupe), std::move(one.notifier), one.ok, one.attempts, std::move(one.error)});
+  }
+}
+
+// What they have done until now is still told to the core, and so to the store: it need not be done again.
+void BrokerLoop::stop_notifiers(BrokerCore& core) {
+  if (notifiers_ == nullptr && retired_.empty()) return;
+  bool all_ended = notifiers_ == nullptr || notifiers_->stop();
+  for (const auto& notifiers : retired_) all_ended = notifiers->stop() && all_ended;
+  if (!all_ended) logger_.write(LogEvent(Severity::kWarning, "notify.hanging"));
+  const Instant now = monotonic_now();
+  take_notified(core, now);
+  for (input::NoticeDone& done : std::exchange(done_notices_, {})) step(core, now, std::move(done));
+  apply_outputs();
+}
+
+void BrokerLoop::ask_reloads() {
+  for (const std::uint64_t reload : std::exchange(outputs_.reloads, {})) {
+    if (reloader_ != nullptr) {
+      reloader_->ask(reload);
+    } else {
+      refused_reloads_.push_back({reload, fail(Status::kConflict, "this broker has no configuration file")});
+    }
+  }
+}
+
+void BrokerLoop::take_reloaded(BrokerCore& core, Instant now) {
+  for (input::Reloaded& refused : std::exchange(refused_reloads_, {})) step(core, now, std::move(refused));
+  if (reloader_ == nullptr) return;
+  for (ConfigReloader::Done& done : reloader_->drain()) {
+    if (!done.result) {
+      step(core, now, input::Reloaded{done.reload_id, tl::unexpected<Error>(done.result.error())});
+      continue;
+    }
+    ConfigReloader::Read& read = *done.result;
+    for (const LogEvent& event : read.log) logger_.write(event);
+    if (read.notifiers_changed) {
+      if (notifiers_ != nullptr && !notifiers_->is_idle()) retired_.push_back(std::move(notifiers_));
+      notifiers_ = std::move(read.notifiers);
+    }
+    step(core, now, input::Reloaded{done.reload_id, std::move(read.taken)});
+  }
+}
+
+// That the level was changed is said whatever it was and is.
+void BrokerLoop::write_log() {
+  if (!outputs_.log_levels.empty()) logger_.set_threshold(Severity::kInfo);
+  for (const LogEvent& event : outputs_.log) logger_.write(event);
+  if (!outputs_.log_levels.empty()) logger_.set_threshold(outputs_.log_levels.back());
 }
 
 void BrokerLoop::set_calendar(BrokerCore& core, Instant now) {
@@ -151,7 +262,8 @@ void BrokerLoop::set_calendar(BrokerCore& core, Instant now) {
 }
 
 void BrokerLoop::apply_outputs() {
-  for (StoreWrite& write : outputs_.store_writes) store_.submit(std::move(write));
+  if (!outputs_.store_writes.empty()) store_.submit(std::exchange(outputs_.store_writes, {}));
+  for (StoreRead& read : outputs_.store_reads) store_.submit(std::move(read));
   undrained_ |= !outputs_.sends.empty();
   for (Send& send : outputs_.sends) {
     const net::SendOutcome outcome = sockets_.bus().send(send.peer, std::move(send.frames));
@@ -159,9 +271,26 @@ void BrokerLoop::apply_outputs() {
     failed_sends_.push_back(input::SendFailed{std::move(send.peer), error_of(outcome), send.request});
   }
   feed_undrained_ |= !outputs_.publishes.empty();
-  for (wire::Frames& frames : outputs_.publishes) sockets_.feed().publish(std::move(frames));
-  for (const LogEvent& event : outputs_.log) logger_.write(event);
+  for (wire::Frames& frames : outputs_.publishes) {
+    feed_overflows_ += sockets_.feed().publish(std::move(frames)) == net::SendOutcome::kFull ? 1U : 0U;
+  }
+  for (const msg::Alert& alert : outputs_.notices) notify(alert);
+  ask_reloads();
+  write_log();
   outputs_.clear();
+}
+
+// libzmq tells of a full queue once, and then passes its subscriber over until it reads: that it still does not, its connection
+// shows, which takes nothing any more.
+void BrokerLoop::look_after_feed(BrokerCore& core, Instant now) {
+  if (now - feed_looked_at_ < kFeedLookInterval) return;
+  feed_looked_at_ = now;
+  sockets_.read_feed_monitor();
+  if (feed_overflows_ == 0 && !feed_blocked_) return;
+  BusSockets::Blocked blocked = sockets_.blocked_subscribers();
+  feed_blocked_ = blocked.count > 0;
+  if (feed_overflows_ == 0 && !feed_blocked_) return;
+  step(core, now, input::FeedDropped{std::exchange(feed_overflows_, 0), blocked.count, std::move(blocked.peers)});
 }
 
 void BrokerLoop::look_after_trace() {

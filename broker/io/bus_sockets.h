@@ -1,7 +1,8 @@
 #pragma once
 // The broker's two sockets, bound, and what their connections tell.
 
-#include <functional>
+#include <cstdint>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -31,12 +32,23 @@ class BusSockets {
   void read_monitor();
   // The peers whose connections have closed since the last call.
   std::vector<wire::RoutingId> take_disconnected() { return std::exchange(disconnected_, {}); }
+  // Reads what the feed's monitor has: each second, so that it does not pile up.
+  void read_feed_monitor();
+  // The subscribers' connections that take nothing at the moment, because their peers do not read: how many, and whose the first
+  // of them are ("127.0.0.1:41234", "pid 4711").
+  struct Blocked {
+    std::uint64_t count = 0;
+    std::vector<std::string> peers;
+  };
+  Blocked blocked_subscribers() const;
   bool has_disconnected() const noexcept { return !disconnected_.empty(); }
 
  private:
   net::Router bus_;
   net::XPub feed_;
   net::ConnectionMonitor monitor_;
+  net::ConnectionMonitor feed_monitor_;
+  std::set<int> subscribers_;  // descriptors of libzmq's; only ever looked at
   std::unordered_map<int, wire::RoutingId> peer_of_connection_;
   std::vector<wire::RoutingId> disconnected_;
 };

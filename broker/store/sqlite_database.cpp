@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <system_error>
 
@@ -38,6 +39,8 @@ bool is_cannot_write(int code) noexcept {
   }
 }
 
+bool is_damaged(int code) noexcept { return (code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB; }
+
 // ---- Database
 
 SqlResult<Database> Database::open(const fs::path& file, std::chrono::milliseconds busy_timeout) {
@@ -68,6 +71,18 @@ SqlResult<std::int64_t> Database::integer(const char* sql) {
   auto row = statement->step();
   if (!row) return tl::unexpected<SqlError>(row.error());
   return *row ? statement->integer(0) : 0;
+}
+
+// Source: sqlite.org/pragma.html#pragma_quick_check
+SqlResult<void> Database::check_pages() {
+  auto statement = prepare("PRAGMA quick_check(1)");
+  if (!statement) return tl::unexpected<SqlError>(statement.error());
+  auto row = statement->step();
+  if (!row) return tl::unexpected<SqlError>(row.error());
+  std::string found = *row ? statement->bytes(0) : std::string();
+  if (found == "ok") return {};
+  std::replace(found.begin(), found.end(), '\n', ' ');
+  return sql_fail(SQLITE_CORRUPT, fmt::format("its pages do not hang together: {}", found));
 }
 
 SqlResult<void> Database::exec(const char* sql) {
@@ -145,6 +160,17 @@ std::string Statement::bytes(int column) {
 
 void Statement::note(int code) {
   if (bind_code_ == SQLITE_OK) bind_code_ = code;
+}
+
+SqlResult<std::vector<Statement>> prepare_all(Database& db, std::initializer_list<const char*> texts) {
+  std::vector<Statement> statements;
+  statements.reserve(texts.size());
+  for (const char* text : texts) {
+    auto statement = db.prepare(text);
+    if (!statement) return tl::unexpected<SqlError>(statement.error());
+    statements.push_back(std::move(*statement));
+  }
+  return statements;
 }
 
 }  // namespace compositord::broker

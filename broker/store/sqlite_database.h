@@ -7,9 +7,11 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <tl/expected.hpp>
 
@@ -26,6 +28,8 @@ tl::unexpected<SqlError> sql_fail(int code, std::string text);
 
 // The environment's fault, not the file's: the content may still be readable.
 bool is_cannot_write(int code) noexcept;
+// The file's fault: it will not be readable another time either.
+bool is_damaged(int code) noexcept;
 
 class Statement;
 
@@ -38,6 +42,8 @@ class Database {
   SqlResult<Statement> prepare(const char* sql);
   // The one integer that a PRAGMA or a SELECT answers.
   SqlResult<std::int64_t> integer(const char* sql);
+  // An error unless the pages of all tables hang together. Reads the whole file.
+  SqlResult<void> check_pages();
   // An error unless `code` is one of success.
   SqlResult<void> check(int code) const;
 
@@ -70,6 +76,8 @@ class Statement {
   SqlResult<bool> step();
   // Runs a statement that answers no rows, and makes it ready for new values.
   SqlResult<void> run();
+  // Ready for new values, also where rows are left.
+  void reset() { sqlite3_reset(stmt_.get()); }
   // Columns of the row, counted from 0.
   std::int64_t integer(int column);
   std::string bytes(int column);
@@ -83,5 +91,8 @@ class Statement {
   std::unique_ptr<sqlite3_stmt, Finalize> stmt_;
   int bind_code_ = SQLITE_OK;
 };
+
+// One statement for each text, in their order.
+SqlResult<std::vector<Statement>> prepare_all(Database& db, std::initializer_list<const char*> texts);
 
 }  // namespace compositord::broker

@@ -12,10 +12,13 @@
 #include <optional>
 #include <string>
 #include <system_error>
-#include <unordered_map>
 #include <utility>
 
-#include "broker/store/frames_blob.h"
+#include "broker/store/alert_rows.h"
+#include "broker/store/compositor_rows.h"
+#include "broker/store/history_rows.h"
+#include "broker/store/job_rows.h"
+#include "broker/store/set_aside.h"
 #include "broker/store/sqlite_database.h"
 #include "common/base/check.h"
 
@@ -34,15 +37,22 @@ constexpr const char* kJournalSizeLimit = "PRAGMA journal_size_limit = 16777216"
 
 fs::path log_of(const fs::path& file) { return file.string() + "-wal"; }
 
-// What SQLite itself would not notice: a short foreign file, and a last page that is cut off and reads as zeros. A file
-// with a log beside it may end anywhere, because a crash may have interrupted the copying from the log into it.
-// Source: sqlite.org/fileformat2.html#page_size
+// So much is read at each start anyway; what lies in more than that shows when it is read.
+constexpr std::int64_t kCheckedBytesMax = std::int64_t{128} << 20;
+
+// What SQLite itself would not notice: a short foreign file, a log without its database, which it would delete, and a last
+// page that is cut off and reads as zeros. A file with a log beside it may end anywhere, because a crash may have interrupted
+// the copying from the log into it. Source: sqlite.org/fileformat2.html#page_size
 SqlResult<void> check_bytes(const fs::path& file) {
   constexpr std::size_t kPageSizeAt = 16;
   std::ifstream in(file, std::ios::binary);
   std::string head(kPageSizeAt + 2, '\0');
   in.read(head.data(), static_cast<std::streamsize>(head.size()));
   head.resize(static_cast<std::size_t>(in.gcount()));
+  std::error_code error;
+  if (fs::is_directory(file, error)) return sql_fail(SQLITE_CANTOPEN, "it can't be opened: Is a directory");
+  const bool has_log = fs::file_size(log_of(file), error) > 0 && !error;
+  if (head.empty() && has_log) return sql_fail(SQLITE_CORRUPT, "it is empty or missing, and its log is there");
   if (head.empty()) return {};
   if (head.size() < kPageSizeAt + 2 || !head.starts_with(kSqliteMagic))
     return sql_fail(SQLITE_NOTADB, "file is not a database");
@@ -50,8 +60,6 @@ SqlResult<void> check_bytes(const fs::path& file) {
   const unsigned written = byte(kPageSizeAt) * 256 + byte(kPageSizeAt + 1);
   const unsigned page_size = written == 1 ? 65'536 : written;
   if (page_size < 512 || !std::has_single_bit(page_size)) return sql_fail(SQLITE_NOTADB, "file is not a database");
-  std::error_code error;
-  const bool has_log = fs::file_size(log_of(file), error) > 0 && !error;
   const std::uintmax_t size = fs::file_size(file, error);
   if (has_log || error || size % page_size == 0) return {};
   return sql_fail(SQLITE_CORRUPT, "it is cut off in the middle of a page");
@@ -66,8 +74,11 @@ SqlResult<void> check_identity(Database& db, int newest_version) {
   const auto objects = db.integer("SELECT count(*) FROM sqlite_schema");
   if (!objects) return tl::unexpected<SqlError>(objects.error());
   const bool is_new = *application == 0 && *version == 0 && *objects == 0;
-  if (!is_new && *application != kApplicationId)
-    return sql_fail(SQLITE_NOTADB, "it is the database of another program");
+  if (!is_new && *application != kApplicationId) {
+    return sql_fail(SQLITE_MISMATCH,
+                    "it is the database of another program; it was left as it is: move it away or choose another state "
+                    "directory");
+  }
   if (*version > newest_version) {
     return sql_fail(SQLITE_MISMATCH,
                     fmt::format("it was written by a newer compositord (its schema is version {}, this "
@@ -75,6 +86,12 @@ SqlResult<void> check_identity(Database& db, int newest_version) {
                                 *version, newest_version));
   }
   return {};
+}
+
+SqlResult<void> check_size_and_pages(Database& db) {
+  const auto bytes = db.integer("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size");
+  if (!bytes) return tl::unexpected<SqlError>(bytes.error());
+  return *bytes <= kCheckedBytesMax ? db.check_pages() : SqlResult<void>();
 }
 
 // A step that fails is undone when the connection is closed, which its caller then does.
@@ -112,58 +129,11 @@ SqlResult<Database> open_store(const fs::path& file, const SqliteStoreOptions& o
   // FULL: each commit waits until the log is on the disk. Source: sqlite.org/pragma.html#pragma_synchronous
   if (ok) ok = db->exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
   if (ok) ok = db->exec(kJournalSizeLimit);
+  if (ok) ok = check_size_and_pages(*db);
   if (ok) ok = migrate(*db, options.migrations);
   if (!ok) return tl::unexpected<SqlError>(ok.error());
   db->set_checkpoint_on_close(true);
   return db;
-}
-
-SqlResult<void> read_labels(Database& db, std::vector<CompositorRecord>& records) {
-  std::unordered_map<std::string, std::size_t> index;
-  for (std::size_t i = 0; i < records.size(); ++i) index.emplace(records[i].id, i);
-  auto rows = db.prepare("SELECT compositor_id, name, value FROM label");
-  if (!rows) return tl::unexpected<SqlError>(rows.error());
-  for (;;) {
-    auto row = rows->step();
-    if (!row) return tl::unexpected<SqlError>(row.error());
-    if (!*row) return {};
-    const auto found = index.find(rows->bytes(0));
-    if (found != index.end()) records[found->second].labels.emplace(rows->bytes(1), rows->bytes(2));
-  }
-}
-
-SqlResult<void> read_jobs(Database& db, std::vector<JobRecord>& jobs) {
-  auto rows = db.prepare(
-      "SELECT id, service, method, plain, body, idempotent, idem, state, attempts, deadline_ms, created_at_ms, "
-      "expires_at_ms, ended_at_ms, status, error, result FROM job ORDER BY id");
-  if (!rows) return tl::unexpected<SqlError>(rows.error());
-  for (;;) {
-    auto row = rows->step();
-    if (!row) return tl::unexpected<SqlError>(row.error());
-    if (!*row) return {};
-    JobRecord job;
-    job.id = rows->bytes(0);
-    auto body = frames_of(rows->bytes(4));
-    auto result = frames_of(rows->bytes(15));
-    const auto state = msg::enum_from_name<JobState>(rows->bytes(7));
-    if (!body || !result || !state) return sql_fail(SQLITE_CORRUPT, fmt::format("the job {} can't be read", job.id));
-    job.service = rows->bytes(1);
-    job.method = rows->bytes(2);
-    job.plain = rows->integer(3) != 0;
-    job.body = std::move(*body);
-    job.idempotent = rows->integer(5) != 0;
-    job.idem = rows->bytes(6);
-    job.state = *state;
-    job.attempts = rows->integer(8);
-    job.deadline_ms = rows->integer(9);
-    job.created_at = UnixMs{rows->integer(10)};
-    job.expires_at = UnixMs{rows->integer(11)};
-    job.ended_at = UnixMs{rows->integer(12)};
-    job.status = static_cast<std::uint16_t>(rows->integer(13));
-    job.error = rows->bytes(14);
-    job.result = std::move(*result);
-    jobs.push_back(std::move(job));
-  }
 }
 
 // `epoch` is the last run's, 0 when there was none.
@@ -171,25 +141,14 @@ SqlResult<StoredState> read_state(Database& db) {
   StoredState state;
   const auto epoch = db.integer("SELECT epoch FROM run");
   if (!epoch) return tl::unexpected<SqlError>(epoch.error());
-  state.epoch = static_cast<std::uint64_t>(std::max<std::int64_t>(*epoch, 0));
-  auto rows =
-      db.prepare("SELECT id, manifest, hash, revision, observed_at_ms, last_seen_ms FROM compositor ORDER BY id");
-  if (!rows) return tl::unexpected<SqlError>(rows.error());
-  for (;;) {
-    auto row = rows->step();
-    if (!row) return tl::unexpected<SqlError>(row.error());
-    if (!*row) break;
-    CompositorRecord record;
-    record.id = rows->bytes(0);
-    record.manifest = rows->bytes(1);
-    record.hash = rows->bytes(2);
-    record.revision = static_cast<std::uint64_t>(rows->integer(3));
-    record.observed_at = UnixMs{rows->integer(4)};
-    record.last_seen = UnixMs{rows->integer(5)};
-    state.compositors.push_back(std::move(record));
+  if (*epoch == std::numeric_limits<std::int64_t>::max()) {
+    return sql_fail(SQLITE_CORRUPT, "the epoch in it is beyond all bounds");
   }
-  if (auto ok = read_labels(db, state.compositors); !ok) return tl::unexpected<SqlError>(ok.error());
+  state.epoch = static_cast<std::uint64_t>(std::max<std::int64_t>(*epoch, 0));
+  if (auto ok = read_compositors(db, state.compositors); !ok) return tl::unexpected<SqlError>(ok.error());
   if (auto ok = read_jobs(db, state.jobs); !ok) return tl::unexpected<SqlError>(ok.error());
+  if (auto ok = read_alerts(db, state.alerts); !ok) return tl::unexpected<SqlError>(ok.error());
+  if (auto ok = read_windows(db, state.windows); !ok) return tl::unexpected<SqlError>(ok.error());
   return state;
 }
 
@@ -202,29 +161,19 @@ SqlResult<void> write_epoch(Database& db, std::uint64_t epoch) {
   return statement->bind(1, static_cast<std::int64_t>(epoch)).run();
 }
 
-// The statements of one transaction, prepared once for all its records.
+// Writes the records of one transaction, each kind by its own rows.
 class RecordWriter {
  public:
   static SqlResult<RecordWriter> prepare(Database& db) {
-    auto put = db.prepare(
-        "INSERT INTO compositor (id, manifest, hash, revision, observed_at_ms, last_seen_ms) "
-        "VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (id) DO UPDATE SET manifest = excluded.manifest, "
-        "hash = excluded.hash, revision = excluded.revision, observed_at_ms = excluded.observed_at_ms, "
-        "last_seen_ms = excluded.last_seen_ms");
-    if (!put) return tl::unexpected<SqlError>(put.error());
-    auto drop_labels = db.prepare("DELETE FROM label WHERE compositor_id = ?1");
-    if (!drop_labels) return tl::unexpected<SqlError>(drop_labels.error());
-    auto put_label = db.prepare("INSERT INTO label (compositor_id, name, value) VALUES (?1, ?2, ?3)");
-    if (!put_label) return tl::unexpected<SqlError>(put_label.error());
-    auto put_job = db.prepare(
-        "INSERT OR REPLACE INTO job (id, service, method, plain, body, idempotent, idem, state, attempts, deadline_ms, "
-        "created_at_ms, expires_at_ms, ended_at_ms, status, error, result) "
-        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)");
-    if (!put_job) return tl::unexpected<SqlError>(put_job.error());
-    auto drop_job = db.prepare("DELETE FROM job WHERE id = ?1");
-    if (!drop_job) return tl::unexpected<SqlError>(drop_job.error());
-    return RecordWriter(std::move(*put), std::move(*drop_labels), std::move(*put_label), std::move(*put_job),
-                        std::move(*drop_job));
+    auto compositors = CompositorRows::prepare(db);
+    if (!compositors) return tl::unexpected<SqlError>(compositors.error());
+    auto jobs = JobRows::prepare(db);
+    if (!jobs) return tl::unexpected<SqlError>(jobs.error());
+    auto alerts = AlertRows::prepare(db);
+    if (!alerts) return tl::unexpected<SqlError>(alerts.error());
+    auto history = HistoryRows::prepare(db);
+    if (!history) return tl::unexpected<SqlError>(history.error());
+    return RecordWriter(std::move(*compositors), std::move(*jobs), std::move(*alerts), std::move(*history));
   }
 
   SqlResult<void> write(const Record& record) {
@@ -232,44 +181,23 @@ class RecordWriter {
   }
 
  private:
-  RecordWriter(Statement put, Statement drop_labels, Statement put_label, Statement put_job, Statement drop_job)
-      : put_(std::move(put)),
-        drop_labels_(std::move(drop_labels)),
-        put_label_(std::move(put_label)),
-        put_job_(std::move(put_job)),
-        drop_job_(std::move(drop_job)) {}
+  RecordWriter(CompositorRows compositors, JobRows jobs, AlertRows alerts, HistoryRows history)
+      : compositors_(std::move(compositors)),
+        jobs_(std::move(jobs)),
+        alerts_(std::move(alerts)),
+        history_(std::move(history)) {}
+  SqlResult<void> write_one(const CompositorRecord& record) { return compositors_.write(record); }
+  SqlResult<void> write_one(const JobRecord& record) { return jobs_.write(record); }
+  SqlResult<void> write_one(const AlertRecord& record) { return alerts_.write(record); }
+  SqlResult<void> write_one(const WindowRecord& record) { return alerts_.write(record); }
+  SqlResult<void> write_one(const ManifestRevision& record) { return history_.write(record); }
+  SqlResult<void> write_one(const StatusChange& record) { return history_.write(record); }
+  SqlResult<void> write_one(const BrokerRun& record) { return history_.write(record); }
 
-  SqlResult<void> write_one(const JobRecord& job) {
-    if (job.erased) return drop_job_.bind_text(1, job.id).run();
-    const std::string body = blob_of(job.body);
-    const std::string result = blob_of(job.result);
-    put_job_.bind_text(1, job.id).bind_text(2, job.service).bind_text(3, job.method).bind(4, job.plain ? 1 : 0);
-    put_job_.bind_blob(5, body).bind(6, job.idempotent ? 1 : 0).bind_text(7, job.idem);
-    put_job_.bind_text(8, msg::name_of(job.state)).bind(9, job.attempts).bind(10, job.deadline_ms);
-    put_job_.bind(11, job.created_at.ms).bind(12, job.expires_at.ms).bind(13, job.ended_at.ms);
-    put_job_.bind(14, job.status).bind_text(15, job.error).bind_blob(16, result);
-    return put_job_.run();
-  }
-
-  SqlResult<void> write_one(const CompositorRecord& record) {
-    put_.bind_text(1, record.id).bind_blob(2, record.manifest).bind_text(3, record.hash);
-    put_.bind(4, static_cast<std::int64_t>(record.revision))
-        .bind(5, record.observed_at.ms)
-        .bind(6, record.last_seen.ms);
-    if (auto ok = put_.run(); !ok) return ok;
-    if (auto ok = drop_labels_.bind_text(1, record.id).run(); !ok) return ok;
-    for (const auto& label : record.labels) {
-      put_label_.bind_text(1, record.id).bind_text(2, label.first).bind_text(3, label.second);
-      if (auto ok = put_label_.run(); !ok) return ok;
-    }
-    return {};
-  }
-
-  Statement put_;
-  Statement drop_labels_;
-  Statement put_label_;
-  Statement put_job_;
-  Statement drop_job_;
+  CompositorRows compositors_;
+  JobRows jobs_;
+  AlertRows alerts_;
+  HistoryRows history_;
 };
 
 // A new directory that only we can read, gone with this object.
@@ -294,20 +222,19 @@ class TemporaryDirectory {
 
 // What a store holds that can't be written where it is. SQLite needs to write even for reading where a write-ahead log was
 // left by a crash, so a copy of both files is opened.
-std::optional<StoredState> read_copy(const fs::path& file, const SqliteStoreOptions& options) {
+SqlResult<StoredState> read_copy(const fs::path& file, const SqliteStoreOptions& options) {
   const TemporaryDirectory directory;
-  if (directory.path().empty()) return std::nullopt;
+  if (directory.path().empty()) return sql_fail(SQLITE_CANTOPEN, "there is no room for a copy of it");
   std::error_code error;
   const fs::path copy = directory.path() / kFileName;
-  if (!fs::copy_file(file, copy, error) || error) return std::nullopt;
+  if (!fs::copy_file(file, copy, error) || error) return sql_fail(SQLITE_IOERR, error.message());
   const fs::path log = log_of(file);
-  if (fs::exists(log, error) && !fs::copy_file(log, log_of(copy), error)) return std::nullopt;
+  if (fs::exists(log, error) && !fs::copy_file(log, log_of(copy), error))
+    return sql_fail(SQLITE_IOERR, error.message());
   fs::permissions(copy, fs::perms::owner_read | fs::perms::owner_write, error);
   auto db = open_store(copy, options);
-  if (!db) return std::nullopt;
-  auto state = read_state(*db);
-  if (!state) return std::nullopt;
-  return std::move(*state);
+  if (!db) return tl::unexpected<SqlError>(db.error());
+  return read_state(*db);
 }
 
 }  // namespace
@@ -319,49 +246,69 @@ class SqliteStore::Impl {
 
   Result<StoredState> load(UnixMs now) {
     if (auto ok = make_directory(); !ok) return tl::unexpected<Error>(ok.error());
-    auto state = read_or_read_copy();
+    auto state = read_or_begin_anew();
     if (!state) return state;
-    if (state->epoch >= static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
-      return store_error("the epoch in it is beyond all bounds: the file is damaged; move it away");
-    }
     epoch_ = std::max(state->epoch + 1, static_cast<std::uint64_t>(std::max<std::int64_t>(now.ms / 1'000, 0)));
     state->epoch = epoch_;
     loaded_ = true;
     if (db_) {
       auto ok = write_epoch(*db_, epoch_);
       epoch_kept_ = ok.has_value();
-      if (!ok) state->warning = std::move(ok.error().text);
+      if (!ok) state->warning = cannot_write(ok.error().text);
     }
-    if (!state->warning.empty()) {
-      state->warning =
-          fmt::format("the store {} can't be written: {}; what it holds was read, this run's epoch {} is not kept",
-                      file_.string(), state->warning, epoch_);
-    }
+    if (!state->warning.empty()) state->warning += fmt::format("; this run's epoch {} is not kept", epoch_);
+    tell_set_aside();
     return state;
   }
 
   Result<void> commit(std::span<const StoreWrite> writes) {
     CHECK(loaded_);
     if (writes.empty()) return {};
-    if (db_ && db_->has_moved()) {
-      db_->set_checkpoint_on_close(false);  // it would delete the log of whatever lies at that path now
-      db_.reset();
-    }
-    if (!db_) {
-      if (auto ok = reopen(); !ok) return ok;
-    }
+    if (auto ok = make_usable(); !ok) return ok;
     auto ok = write_all(writes);
+    if (!ok && is_damaged(ok.error().code)) {
+      if (auto anew = begin_anew(ok.error()); !anew) return anew;
+      ok = write_all(writes);
+    }
     if (ok) {
       epoch_kept_ = true;
+      if (!set_aside_.empty() && set_aside_ != files_set_aside(file_)) tell_set_aside();
       return {};
     }
     db_->roll_back();
     return store_error(ok.error().text);
   }
 
+  Result<StoreRows> read(const StoreQuery& query) {
+    CHECK(loaded_);
+    if (auto ok = make_usable(); !ok) return tl::unexpected<Error>(ok.error());
+    auto rows = std::visit([this](const auto& q) { return read_history(*db_, q); }, query);
+    if (rows) return std::move(*rows);
+    if (!is_damaged(rows.error().code)) return store_error(explain(rows.error()));
+    if (auto anew = begin_anew(rows.error()); !anew) return tl::unexpected<Error>(anew.error());
+    return store_error(
+        fmt::format("{}; it was set aside as {}, with its history", rows.error().text, set_aside_.back()));
+  }
+
+  std::optional<StoreFileNews> take_file_news() { return std::exchange(news_, std::nullopt); }
+
  private:
+  // An open database, and the one that lies at our path.
+  Result<void> make_usable() {
+    if (db_ && db_->has_moved()) {
+      db_->set_checkpoint_on_close(false);  // it would delete the log of whatever lies at that path now
+      db_.reset();
+      replaced_ = true;
+    }
+    return db_ ? Result<void>() : reopen();
+  }
+
   tl::unexpected<Error> store_error(const std::string& text) const {
     return fail(Status::kStore, fmt::format("the store {}: {}", file_.string(), text));
+  }
+
+  std::string cannot_write(const std::string& why) const {
+    return fmt::format("the store {} can't be written: {}; what it holds was read", file_.string(), why);
   }
 
   Result<void> make_directory() const {
@@ -372,47 +319,89 @@ class SqliteStore::Impl {
                                             error ? error.message() : "a file of that name is in the way"));
   }
 
-  // Sets db_ when the store can be written, else leaves it empty and gives the bare reason in the warning.
-  Result<StoredState> read_or_read_copy() {
+  // Sets db_ when it succeeds.
+  SqlResult<StoredState> open_and_read() {
     auto db = open_store(file_, options_);
-    if (db) {
-      auto state = read_state(*db);
-      if (!state) {
-        db->set_checkpoint_on_close(false);
-        return store_error(explain(state.error()));
-      }
+    if (!db) return tl::unexpected<SqlError>(db.error());
+    auto state = read_state(*db);
+    if (state) {
       db_.emplace(std::move(*db));
-      return std::move(*state);
+    } else {
+      db->set_checkpoint_on_close(false);
     }
-    const SqlError error = std::move(db.error());
+    return state;
+  }
+
+  // Leaves db_ empty, and says why in a warning, when the store can't be written.
+  Result<StoredState> read_or_begin_anew() {
+    auto state = open_and_read();
+    if (state) return std::move(*state);
+    SqlError error = std::move(state.error());
     std::error_code ignored;
     if (is_cannot_write(error.code) && fs::file_size(file_, ignored) > 0 && !ignored) {
-      if (auto state = read_copy(file_, options_)) {
-        state->warning = error.text;
-        return std::move(*state);
+      auto copy = read_copy(file_, options_);
+      if (copy) {
+        copy->warning = cannot_write(error.text);
+        return std::move(*copy);
       }
+      if (is_damaged(copy.error().code)) error = std::move(copy.error());
     }
-    return store_error(explain(error));
+    if (!is_damaged(error.code)) return store_error(explain(error));
+    // A bus without its store is worth more than none.
+    StoredState empty;
+    if (auto anew = begin_anew(error); !anew) {
+      if (anew.error().status == Status::kConflict) return tl::unexpected<Error>(anew.error());
+      empty.warning = anew.error().text + "; the bus goes on from memory";
+    }
+    return empty;
   }
 
   static std::string explain(const SqlError& error) {
-    switch (error.code & 0xff) {
-      case SQLITE_BUSY:
-        return "another program has it open, perhaps a second compositord with the same state directory";
-      case SQLITE_CORRUPT: return error.text + "; the file is damaged: move it away or put a good copy in its place";
-      case SQLITE_NOTADB: return error.text + "; it was left as it is: move it away or choose another state directory";
-      default: return error.text;
+    if ((error.code & 0xff) != SQLITE_BUSY) return error.text;
+    return "another program has it open, perhaps a second compositord with the same state directory";
+  }
+
+  // The damaged file out of the way, and a new one in its place.
+  Result<void> begin_anew(const SqlError& damage) {
+    if (auto ok = move_damaged(damage); !ok) return ok;
+    return reopen();
+  }
+
+  Result<void> move_damaged(const SqlError& damage) {
+    if (db_) db_->set_checkpoint_on_close(false);
+    db_.reset();
+    replaced_ = true;
+    const Result<fs::path> moved = set_aside(file_);
+    if (moved) {
+      set_aside_why_ = damage.text;
+      return {};
     }
+    return fail(moved.error().status, fmt::format("the store {} is damaged ({}) and can't be set aside: {}",
+                                                  file_.string(), damage.text, moved.error().text));
   }
 
   // The directory came back, the file system is writable again, or the file was deleted under us.
   Result<void> reopen() {
     if (auto ok = make_directory(); !ok) return ok;
     auto db = open_store(file_, options_);
+    if (!db && is_damaged(db.error().code)) {  // it could not be set aside before
+      if (auto ok = move_damaged(db.error()); !ok) return ok;
+      db = open_store(file_, options_);
+    }
     if (!db) return store_error(explain(db.error()));
     db_.emplace(std::move(*db));
     epoch_kept_ = false;
+    if (replaced_) tell_set_aside();
     return {};
+  }
+
+  void tell_set_aside() {
+    set_aside_ = files_set_aside(file_);
+    if (!news_) news_.emplace();
+    news_->set_aside = set_aside_;
+    if (!set_aside_why_.empty()) news_->why = std::exchange(set_aside_why_, {});
+    // What load() gave is all that there is.
+    if (db_) news_->replaced |= std::exchange(replaced_, false) && loaded_;
   }
 
   SqlResult<void> write_all(std::span<const StoreWrite> writes) {
@@ -437,6 +426,10 @@ class SqliteStore::Impl {
   std::uint64_t epoch_ = 0;
   bool epoch_kept_ = false;
   bool loaded_ = false;
+  bool replaced_ = false;               // the file at our path lacks what this run has kept, or will
+  std::vector<std::string> set_aside_;  // beside it, as last told
+  std::string set_aside_why_;           // what is to be told yet
+  std::optional<StoreFileNews> news_;
 };
 
 SqliteStore::SqliteStore(fs::path directory, SqliteStoreOptions options)
@@ -445,5 +438,7 @@ SqliteStore::~SqliteStore() = default;
 
 Result<StoredState> SqliteStore::load(UnixMs now) { return impl_->load(now); }
 Result<void> SqliteStore::commit(std::span<const StoreWrite> writes) { return impl_->commit(writes); }
+Result<StoreRows> SqliteStore::read(const StoreQuery& query) { return impl_->read(query); }
+std::optional<StoreFileNews> SqliteStore::take_file_news() { return impl_->take_file_news(); }
 
 }  // namespace compositord::broker

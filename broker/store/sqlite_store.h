@@ -26,9 +26,12 @@ class SqliteStore final : public Store {
   explicit SqliteStore(std::filesystem::path directory, SqliteStoreOptions options = {});
   ~SqliteStore() override;
 
-  // A file that is no database, another program's, or of a newer schema is an error and stays as it is.
+  // Another program's database, or one of a newer schema, is an error and stays as it is. A damaged one is set aside
+  // (set_aside.h), and a new one begun; so commit() and read() do, and the records of that commit are in the new one.
   Result<StoredState> load(UnixMs now) override;
   Result<void> commit(std::span<const StoreWrite> writes) override;
+  Result<StoreRows> read(const StoreQuery& query) override;
+  std::optional<StoreFileNews> take_file_news() override;
 
  private:
   class Impl;

@@ -1,18 +1,19 @@
 #include "broker/store/store_thread.h"
 
 #include <fmt/format.h>
-#include <pthread.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <condition_variable>
-#include <csignal>
+#include <deque>
 #include <mutex>
 #include <system_error>
 #include <thread>
 #include <unordered_map>
 #include <utility>
+
+#include "common/base/blocked_signals.h"
 
 namespace compositord::broker {
 
@@ -27,22 +28,9 @@ struct Batch {
   std::size_t bytes = 0;
 };
 
-// Signals belong to the loop's thread. Those that a fault of this very thread raises stay as they are: to block them would
-// only hide where it was.
-class BlockedSignals {
- public:
-  BlockedSignals() {
-    sigset_t all;
-    sigfillset(&all);
-    for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP}) sigdelset(&all, fault);
-    pthread_sigmask(SIG_BLOCK, &all, &before_);
-  }
-  ~BlockedSignals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  BlockedSignals(const BlockedSignals&) = delete;
-  BlockedSignals& operator=(const BlockedSignals&) = delete;
-
- private:
-  sigset_t before_{};
+struct WaitingRead {
+  StoreRead read;
+  std::uint64_t behind = 0;  // so many writes were accepted before it
 };
 
 }  // namespace
@@ -64,10 +52,27 @@ struct StoreThread::Shared {
   }
   void complete(std::uint64_t commit_id, Result<void> outcome) {
     done.push_back({commit_id, std::move(outcome)});
+    wake_loop();
+  }
+  void complete_read(std::uint64_t read_id, Result<StoreRows> outcome) {
+    reads_done.push_back({read_id, std::move(outcome)});
+    wake_loop();
+  }
+  void wake_loop() const {
     const std::uint64_t one = 1;
     // It fails only when 2^64 - 2 wake-ups are unread, and then the descriptor is readable anyway.
     [[maybe_unused]] const ssize_t written = write(event_fd, &one, sizeof one);
   }
+  // The thread's, with the mutex held.
+  void take_file_news() {
+    if (auto news = store->take_file_news()) {
+      file_news.push_back(std::move(*news));
+      wake_loop();
+    }
+  }
+  void enqueue(StoreWrite write);
+  void commit_queued(std::unique_lock<std::mutex>& lock);
+  void read_next(std::unique_lock<std::mutex>& lock);
 
   std::unique_ptr<Store> store;  // only the thread uses it, and closes it at its end
   const StoreQueueLimits limits;
@@ -79,33 +84,57 @@ struct StoreThread::Shared {
   Batch queued;
   std::size_t busy_writes = 0;  // taken by the thread and not yet done
   std::size_t busy_bytes = 0;
+  std::uint64_t writes_accepted = 0;  // since the start
+  std::uint64_t writes_ended = 0;
   std::vector<StoreDone> done;
+  std::deque<WaitingRead> reads;
+  std::vector<StoreReadDone> reads_done;
+  std::vector<StoreFileNews> file_news;
   bool stopping = false;
   bool has_ended = false;
 };
 
 void StoreThread::Shared::run() {
   std::unique_lock lock(mutex);
+  take_file_news();  // of load()
   for (;;) {
-    work.wait(lock, [this] { return stopping || !queued.writes.empty(); });
-    if (queued.writes.empty()) break;
-    Batch batch = std::exchange(queued, {});
-    busy_writes = batch.submitted;
-    busy_bytes = batch.bytes;
-    lock.unlock();
-    const Result<void> outcome = store->commit(batch.writes);
-    lock.lock();
-    busy_writes = 0;
-    busy_bytes = 0;
-    for (const auto& ids : batch.commit_ids) {
-      for (const std::uint64_t id : ids) complete(id, outcome);
-    }
+    work.wait(lock, [this] { return stopping || !queued.writes.empty() || !reads.empty(); });
+    if (queued.writes.empty() && reads.empty()) break;
+    // In turns, so that neither waits for long. A read sees what was submitted before it, and waits for nothing else.
+    if (!queued.writes.empty()) commit_queued(lock);
+    if (!reads.empty() && reads.front().behind <= writes_ended) read_next(lock);
   }
   lock.unlock();
   store.reset();
   lock.lock();
   has_ended = true;
   ended.notify_all();
+}
+
+void StoreThread::Shared::commit_queued(std::unique_lock<std::mutex>& lock) {
+  Batch batch = std::exchange(queued, {});
+  busy_writes = batch.submitted;
+  busy_bytes = batch.bytes;
+  lock.unlock();
+  const Result<void> outcome = store->commit(batch.writes);
+  lock.lock();
+  take_file_news();
+  writes_ended += busy_writes;
+  busy_writes = 0;
+  busy_bytes = 0;
+  for (const auto& ids : batch.commit_ids) {
+    for (const std::uint64_t id : ids) complete(id, outcome);
+  }
+}
+
+void StoreThread::Shared::read_next(std::unique_lock<std::mutex>& lock) {
+  const StoreRead next = std::move(reads.front().read);
+  reads.pop_front();
+  lock.unlock();
+  Result<StoreRows> outcome = store->read(next.query);
+  lock.lock();
+  take_file_news();
+  complete_read(next.read_id, std::move(outcome));
 }
 
 Result<std::unique_ptr<StoreThread>> StoreThread::start(std::unique_ptr<Store> store, StoreQueueLimits limits) {
@@ -132,26 +161,22 @@ StoreThread::~StoreThread() {
   if (thread_.joinable()) thread_.detach();
 }
 
-void StoreThread::submit(StoreWrite write) {
+// With the mutex held.
+void StoreThread::Shared::enqueue(StoreWrite write) {
   const std::size_t bytes = size_of(write.record);
-  const std::lock_guard lock(shared_->mutex);
-  Batch& queued = shared_->queued;
-  if (shared_->stopping) {
-    shared_->complete(write.commit_id, fail(Status::kLimit, "the store is being stopped"));
-    return;
-  }
+  if (stopping) return complete(write.commit_id, fail(Status::kLimit, "the store is being stopped"));
   std::string key = key_of(write.record);
   const auto earlier = queued.place.find(key);
   // A write that takes another's place gives that one's room back first.
   const std::size_t given_back = earlier == queued.place.end() ? 0 : size_of(queued.writes[earlier->second].record);
   queued.bytes -= given_back;
-  if (!shared_->has_room(bytes)) {
+  if (!has_room(bytes)) {
     queued.bytes += given_back;
-    shared_->complete(write.commit_id, fail(Status::kLimit, "the store's queue is full: the disk does not keep up"));
-    return;
+    return complete(write.commit_id, fail(Status::kLimit, "the store's queue is full: the disk does not keep up"));
   }
   queued.bytes += bytes;
   queued.submitted += 1;
+  writes_accepted += 1;
   if (earlier != queued.place.end()) {
     queued.commit_ids[earlier->second].push_back(write.commit_id);
     queued.writes[earlier->second] = std::move(write);
@@ -160,6 +185,29 @@ void StoreThread::submit(StoreWrite write) {
   queued.place.emplace(std::move(key), queued.writes.size());
   queued.commit_ids.push_back({write.commit_id});
   queued.writes.push_back(std::move(write));
+  work.notify_one();
+}
+
+void StoreThread::submit(StoreWrite write) {
+  const std::lock_guard lock(shared_->mutex);
+  shared_->enqueue(std::move(write));
+}
+
+void StoreThread::submit(std::vector<StoreWrite> writes) {
+  const std::lock_guard lock(shared_->mutex);
+  for (StoreWrite& write : writes) shared_->enqueue(std::move(write));
+}
+
+void StoreThread::submit(StoreRead read) {
+  const std::lock_guard lock(shared_->mutex);
+  if (shared_->stopping) {
+    return shared_->complete_read(read.read_id, fail(Status::kLimit, "the store is being stopped"));
+  }
+  if (shared_->reads.size() >= shared_->limits.reads_max) {
+    return shared_->complete_read(read.read_id,
+                                  fail(Status::kLimit, "too many questions wait for the store: ask again later"));
+  }
+  shared_->reads.push_back({std::move(read), shared_->writes_accepted});
   shared_->work.notify_one();
 }
 
@@ -171,6 +219,16 @@ std::vector<StoreDone> StoreThread::drain() {
   // Empty (EAGAIN) is as good as read.
   [[maybe_unused]] const ssize_t got = read(shared_->event_fd, &count, sizeof count);
   return std::exchange(shared_->done, {});
+}
+
+std::vector<StoreReadDone> StoreThread::drain_reads() {
+  const std::lock_guard lock(shared_->mutex);
+  return std::exchange(shared_->reads_done, {});
+}
+
+std::vector<StoreFileNews> StoreThread::drain_file_news() {
+  const std::lock_guard lock(shared_->mutex);
+  return std::exchange(shared_->file_news, {});
 }
 
 bool StoreThread::stop(Duration wait_max) {

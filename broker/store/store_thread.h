@@ -24,6 +24,13 @@ struct StoreDone {
 struct StoreQueueLimits {
   std::size_t writes_max = 100'000;
   std::size_t bytes_max = 256U << 20U;
+  std::size_t reads_max = 1'000;
+};
+
+// What became of one submitted read.
+struct StoreReadDone {
+  std::uint64_t read_id = 0;
+  Result<StoreRows> outcome;
 };
 
 class StoreThread {
@@ -40,10 +47,18 @@ class StoreThread {
   // kLimit where the queue is full or being stopped. A later write of a record whose earlier one still waits takes its
   // place; both are then done with the same outcome.
   void submit(StoreWrite write);
+  // All of them at once: what belongs together is in one transaction, as far as the queue has room.
+  void submit(std::vector<StoreWrite> writes);
+  // The same, of exactly one StoreReadDone. It sees the writes that were submitted before it.
+  void submit(StoreRead read);
 
   // Readable while drain() has something to give. Owned by this object.
   int event_fd() const noexcept;
   std::vector<StoreDone> drain();
+  // After drain(): what was read.
+  std::vector<StoreReadDone> drain_reads();
+  // Before drain(), which ends with what was written to the file as it is then.
+  std::vector<StoreFileNews> drain_file_news();
 
   // Commits what is queued and ends the thread. False when that took longer than `wait_max`, as with a disk that does not
   // answer: the thread goes on alone, and what it had is lost if the process ends before the disk answers. May be

@@ -3,6 +3,7 @@
 #include <string>
 #include <variant>
 
+#include "broker/trace/history_trace.h"
 #include "broker/trace/trace_format.h"
 
 namespace compositord::broker {
@@ -28,12 +29,23 @@ void add(Fnv& fnv, const StoreWrite& write) {
   std::visit([&](const auto& r) { add_text(fnv, serialize(r)); }, record);  // as a trace has it: every member
 }
 
+void add(Fnv& fnv, const StoreRead& read) {
+  const auto& [read_id, query] = read;
+  fnv.add(read_id);
+  add_text(fnv, msg::encode_msgpack(trace_value(query)));
+}
+
 void add(Fnv& fnv, const Send& send) {
   const auto& [peer, frames, request] = send;
   add_text(fnv, peer.value());
   add(fnv, frames);
   fnv.add(request);
 }
+
+void add(Fnv& fnv, const msg::Alert& notice) { add_text(fnv, msg::encode_msgpack(to_value(notice))); }
+
+void add(Fnv& fnv, std::uint64_t number) { fnv.add(number); }
+void add(Fnv& fnv, Severity severity) { fnv.add(static_cast<std::uint64_t>(severity)); }
 
 void add(Fnv& fnv, const LogEvent& event) {
   fnv.add(static_cast<std::uint64_t>(event.severity));
@@ -63,17 +75,23 @@ void Fnv::add(std::uint64_t number) noexcept {
 }
 
 OutputsMark mark_of(const Outputs& outputs) noexcept {
-  const auto& [store_writes, sends, publishes, log] = outputs;
-  return {store_writes.size(), sends.size(), publishes.size(), log.size()};
+  const auto& [store_writes, store_reads, sends, publishes, notices, reloads, log_levels, log] = outputs;
+  return {store_writes.size(), store_reads.size(), sends.size(),      publishes.size(),
+          notices.size(),      reloads.size(),     log_levels.size(), log.size()};
 }
 
 OutputsDigest digest_since(const OutputsMark& mark, const Outputs& outputs) {
   Fnv fnv;
   OutputsDigest out;
   out.count += add_from(fnv, outputs.store_writes, mark.store_writes);
+  out.count += add_from(fnv, outputs.store_reads, mark.store_reads);
   out.count += add_from(fnv, outputs.sends, mark.sends);
   out.count += add_from(fnv, outputs.publishes, mark.publishes);
+  out.count += add_from(fnv, outputs.notices, mark.notices);
   out.count += add_from(fnv, outputs.log, mark.log);
+  // Nearly always there are none: digests of older traces stay what they were.
+  if (outputs.reloads.size() > mark.reloads) out.count += add_from(fnv, outputs.reloads, mark.reloads);
+  if (outputs.log_levels.size() > mark.log_levels) out.count += add_from(fnv, outputs.log_levels, mark.log_levels);
   out.digest = fnv.value();
   return out;
 }

@@ -22,15 +22,19 @@ class Fnv {
 
 struct OutputsDigest {
   std::uint64_t digest = 0;
-  std::uint64_t count = 0;  // store writes, sends, publications and log events together
+  std::uint64_t count = 0;  // store writes and reads, sends, publications, notices and log events together
   friend bool operator==(const OutputsDigest&, const OutputsDigest&) = default;
 };
 
 // How far the lists of a turn were filled before a step: the core only appends.
 struct OutputsMark {
   std::size_t store_writes = 0;
+  std::size_t store_reads = 0;
   std::size_t sends = 0;
   std::size_t publishes = 0;
+  std::size_t notices = 0;
+  std::size_t reloads = 0;
+  std::size_t log_levels = 0;
   std::size_t log = 0;
 };
 OutputsMark mark_of(const Outputs& outputs) noexcept;

@@ -41,6 +41,14 @@ Result<std::optional<ReplayedStep>> Replay::next() {
       stored_.jobs.push_back(std::move(*job));
       continue;
     }
+    if (auto* alert = std::get_if<AlertRecord>(&record)) {
+      stored_.alerts.push_back(std::move(*alert));
+      continue;
+    }
+    if (auto* window = std::get_if<WindowRecord>(&record)) {
+      stored_.windows.push_back(std::move(*window));
+      continue;
+    }
     return fail(Status::kMalformed, "a header or outputs where an input should be");
   }
 }

@@ -1,15 +1,13 @@
 #include "broker/trace/trace_format.h"
 
 #include <concepts>
-#include <limits>
-#include <map>
-#include <optional>
 #include <utility>
 #include <vector>
 
 #include <fmt/format.h>
 
-#include "common/base/check.h"
+#include "broker/trace/field_codec.h"
+#include "broker/trace/record_bytes.h"
 #include "common/msg/value.h"
 
 namespace compositord::broker {
@@ -23,170 +21,11 @@ constexpr msg::DecodeLimits kLimits{8, 16'777'216};
 constexpr std::string_view kHeaderKind = "header";
 constexpr std::string_view kCompositorKind = "compositor";
 constexpr std::string_view kJobKind = "job";
+constexpr std::string_view kAlertKind = "alert";
+constexpr std::string_view kWindowKind = "window";
 constexpr std::string_view kLoadKind = "load";
 constexpr std::string_view kInputKind = "input";
 constexpr std::string_view kOutputsKind = "outputs";
-
-// Members <-> Values. The lists of members below are given to the one or to the other, so that both have the same order.
-class FieldWriter {
- public:
-  explicit FieldWriter(Value::Array& items) : items_(items) {}
-  void operator()(const std::string& bytes) { items_.emplace_back(msg::Binary{bytes}); }
-  void operator()(const wire::RoutingId& id) { (*this)(id.value()); }
-  void operator()(std::uint64_t number) { items_.emplace_back(number); }
-  void operator()(std::int64_t number) { items_.emplace_back(number); }
-  void operator()(int number) { items_.emplace_back(number); }
-  void operator()(std::uint16_t number) { items_.emplace_back(std::int64_t{number}); }
-  void operator()(bool flag) { items_.emplace_back(flag); }
-  void operator()(Instant at) { items_.emplace_back(at.ns()); }
-  void operator()(Duration duration) { items_.emplace_back(std::int64_t{duration.count()}); }
-  void operator()(UnixMs time) { items_.emplace_back(time.ms); }
-  void operator()(SendError error) { items_.emplace_back(std::int64_t{static_cast<std::uint8_t>(error)}); }
-  void operator()(JobState state) { items_.emplace_back(std::int64_t{static_cast<std::uint8_t>(state)}); }
-  void operator()(const wire::Frames& frames) {
-    Value::Array array;
-    for (const wire::Frame& frame : frames) array.emplace_back(msg::Binary{frame.str()});
-    items_.emplace_back(std::move(array));
-  }
-  void operator()(const std::vector<std::string>& texts) {
-    Value::Array array;
-    for (const std::string& text : texts) array.emplace_back(msg::Binary{text});
-    items_.emplace_back(std::move(array));
-  }
-  void operator()(const std::map<std::string, std::string>& map) {
-    std::vector<std::string> flat;
-    for (const auto& [key, value] : map) flat.insert(flat.end(), {key, value});
-    (*this)(flat);
-  }
-  template <class T>
-  void operator()(const std::optional<T>& optional) {
-    items_.emplace_back(optional ? Value(*optional) : Value());
-  }
-  void operator()(const std::vector<ServiceRule>& rules);
-  // A status of 0 is success.
-  void operator()(const Result<void>& result) {
-    items_.emplace_back(result ? std::int64_t{0} : std::int64_t{to_number(result.error().status)});
-    (*this)(result ? std::string() : result.error().text);
-  }
-
- private:
-  Value::Array& items_;
-};
-
-// Remembers that something didn't fit, so that it is asked once at the end.
-class FieldReader {
- public:
-  FieldReader(const Value::Array& items, std::size_t next) : items_(items), next_(next) {}
-  bool took_all() const noexcept { return !wrong_ && next_ == items_.size(); }
-
-  void operator()(std::string& bytes) {
-    const msg::Binary* binary = take().if_binary();
-    if (binary != nullptr) bytes = binary->bytes;
-    wrong_ |= binary == nullptr;
-  }
-  void operator()(wire::Frames& frames) {
-    std::vector<std::string> all;
-    (*this)(all);
-    frames.assign(std::make_move_iterator(all.begin()), std::make_move_iterator(all.end()));
-  }
-  void operator()(wire::RoutingId& id) {
-    std::string bytes;
-    (*this)(bytes);
-    id = wire::RoutingId(std::move(bytes));
-  }
-  void operator()(std::uint64_t& number) {
-    const Value& value = take();
-    if (const std::uint64_t* big = value.if_big_uint()) {
-      number = *big;
-    } else if (const std::int64_t* small = value.if_int(); small != nullptr && *small >= 0) {
-      number = static_cast<std::uint64_t>(*small);
-    } else {
-      wrong_ = true;
-    }
-  }
-  void operator()(std::int64_t& number) {
-    const std::int64_t* value = take().if_int();
-    if (value != nullptr) number = *value;
-    wrong_ |= value == nullptr;
-  }
-  void operator()(int& number) { narrow(number); }
-  void operator()(std::uint16_t& number) { narrow(number); }
-  void operator()(bool& flag) {
-    const bool* value = take().if_bool();
-    if (value != nullptr) flag = *value;
-    wrong_ |= value == nullptr;
-  }
-  void operator()(Instant& at) { at = Instant::from_ns(integer()); }
-  void operator()(Duration& duration) { duration = Duration{integer()}; }
-  void operator()(UnixMs& time) { time.ms = integer(); }
-  void operator()(SendError& error) { enumerator(error, SendError::kFailed); }
-  void operator()(JobState& state) { enumerator(state, JobState::kCancelled); }
-  void operator()(std::vector<std::string>& texts) {
-    const Value::Array* array = take().if_array();
-    wrong_ |= array == nullptr;
-    if (array == nullptr) return;
-    FieldReader in(*array, 0);
-    for (std::size_t i = 0; i < array->size(); ++i) in(texts.emplace_back());
-    wrong_ |= !in.took_all();
-  }
-  void operator()(std::map<std::string, std::string>& map) {
-    std::vector<std::string> flat;
-    (*this)(flat);
-    wrong_ |= flat.size() % 2 != 0;
-    for (std::size_t i = 0; i + 1 < flat.size(); i += 2) map[flat[i]] = flat[i + 1];
-  }
-  void operator()(std::optional<int>& number) {
-    if (take_null()) return;
-    (*this)(number.emplace());
-  }
-  void operator()(std::optional<bool>& flag) {
-    if (take_null()) return;
-    (*this)(flag.emplace());
-  }
-  void operator()(std::vector<ServiceRule>& rules);
-  void operator()(Result<void>& result) {
-    const std::int64_t status = integer();
-    std::string text;
-    (*this)(text);
-    wrong_ |= status < 0 || status > 999;
-    if (!wrong_ && status != 0) result = fail(static_cast<Status>(status), std::move(text));
-  }
-
- private:
-  const Value& take() {
-    static const Value kNothing;
-    if (next_ < items_.size()) return items_[next_++];
-    wrong_ = true;
-    return kNothing;
-  }
-  bool take_null() {
-    const bool null = next_ < items_.size() && items_[next_].is_null();
-    if (null) ++next_;
-    return null;
-  }
-  template <class Number>
-  void narrow(Number& number) {
-    const std::int64_t value = integer();
-    wrong_ |= value < std::numeric_limits<Number>::min() || value > std::numeric_limits<Number>::max();
-    if (!wrong_) number = static_cast<Number>(value);
-  }
-  template <class Enum>
-  void enumerator(Enum& value, Enum last) {
-    std::uint16_t number = 0;
-    (*this)(number);
-    wrong_ |= number > static_cast<std::uint16_t>(last);
-    if (!wrong_) value = static_cast<Enum>(number);
-  }
-  std::int64_t integer() {
-    std::int64_t number = 0;
-    (*this)(number);
-    return number;
-  }
-
-  const Value::Array& items_;
-  std::size_t next_;
-  bool wrong_ = false;
-};
 
 // The members of every struct that a trace holds, each struct once. Binding them all makes a member that was added a compile
 // error here, and an Input that was added is one in the visits further down.
@@ -218,10 +57,40 @@ void fields(M& m, V& v) {
   auto& [frames] = m;
   v(frames);
 }
+template <Is<input::FeedDropped> M, class V>
+void fields(M& m, V& v) {
+  auto& [overflows, blocked, peers] = m;
+  v(overflows), v(blocked), v(peers);
+}
 template <Is<input::StoreDone> M, class V>
 void fields(M& m, V& v) {
   auto& [commit_id, result] = m;
   v(commit_id), v(result);
+}
+template <Is<input::NoticeEnded> M, class V>
+void fields(M& m, V& v) {
+  auto& [dedupe, notifier, delivered, attempts, error] = m;
+  v(dedupe), v(notifier), v(delivered), v(attempts), v(error);
+}
+template <Is<input::NoticeDone> M, class V>
+void fields(M& m, V& v) {
+  auto& [alert, change] = m;
+  v(alert), v(change);
+}
+template <Is<input::StoreAnswered> M, class V>
+void fields(M& m, V& v) {
+  auto& [read_id, result] = m;
+  v(read_id), v(result);
+}
+template <Is<input::StoreFile> M, class V>
+void fields(M& m, V& v) {
+  auto& [set_aside, why, replaced] = m;
+  v(set_aside), v(why), v(replaced);
+}
+template <Is<input::Reloaded> M, class V>
+void fields(M& m, V& v) {
+  auto& [reload_id, result] = m;
+  v(reload_id), v(result);
 }
 template <Is<input::CalendarSet> M, class V>
 void fields(M& m, V& v) {
@@ -253,36 +122,64 @@ void fields(M& m, V& v) {
   v(created_at), v(expires_at), v(ended_at), v(status), v(error), v(result), v(erased);
 }
 
+template <Is<AlertRecord> M, class V>
+void fields(M& m, V& v) {
+  auto& [id, subject, about, active, since, document, notice, delivered, erased] = m;
+  v(id), v(subject), v(about), v(active), v(since), v(document), v(notice), v(delivered), v(erased);
+}
+
+template <Is<WindowRecord> M, class V>
+void fields(M& m, V& v) {
+  auto& [id, document, erased] = m;
+  v(id), v(document), v(erased);
+}
+
+template <Is<AlertRule> M, class V>
+void fields(M& m, V& v) {
+  auto& [kind, id, fail_after, ok_after, severity, enabled] = m;
+  v(kind), v(id), v(fail_after), v(ok_after), v(severity), v(enabled);
+}
+
 template <Is<ServiceRule> M, class V>
 void fields(M& m, V& v) {
   auto& [match, credit, idempotent] = m;
   v(match), v(credit), v(idempotent);
 }
 
-void FieldWriter::operator()(const std::vector<ServiceRule>& rules) {
+template <class Rule>
+Value::Array write_rules(const std::vector<Rule>& rules) {
   Value::Array array;
-  for (const ServiceRule& rule : rules) {
+  for (const Rule& rule : rules) {
     Value::Array members;
     FieldWriter out(members);
     fields(rule, out);
     array.emplace_back(std::move(members));
   }
-  items_.emplace_back(std::move(array));
+  return array;
 }
 
-void FieldReader::operator()(std::vector<ServiceRule>& rules) {
-  const Value::Array* array = take().if_array();
-  wrong_ |= array == nullptr;
-  if (array == nullptr) return;
+// False: a rule is not as it is written.
+template <class Rule>
+bool read_rules(const Value::Array* array, std::vector<Rule>& rules) {
+  if (array == nullptr) return false;
   for (const Value& item : *array) {
     const Value::Array* members = item.if_array();
-    wrong_ |= members == nullptr;
-    if (members == nullptr) return;
+    if (members == nullptr) return false;
     FieldReader in(*members, 0);
     fields(rules.emplace_back(), in);
-    wrong_ |= !in.took_all();
+    if (!in.took_all()) return false;
   }
+  return true;
 }
+
+}  // namespace
+
+void FieldWriter::operator()(const std::vector<ServiceRule>& rules) { items_.emplace_back(write_rules(rules)); }
+void FieldWriter::operator()(const std::vector<AlertRule>& rules) { items_.emplace_back(write_rules(rules)); }
+void FieldReader::operator()(std::vector<ServiceRule>& rules) { wrong_ |= !read_rules(take().if_array(), rules); }
+void FieldReader::operator()(std::vector<AlertRule>& rules) { wrong_ |= !read_rules(take().if_array(), rules); }
+
+namespace {
 
 // The configuration has names, and what a trace doesn't name keeps its default: a new limit doesn't spoil older traces.
 template <Is<Limits> M, class V>
@@ -291,7 +188,7 @@ void named_fields(M& m, V& v) {
          open_requests_per_client_max, open_requests_max, queued_requests_per_service_max, queued_bytes_per_service_max,
          queued_bytes_per_client_max, queued_bytes_max, services_max, workers_max, agents_max, feed_prefixes_max,
          jobs_max, job_bytes_max, job_result_bytes_max, idem_calls_max, idem_bytes_max, group_calls_max,
-         group_targets_max] = m;
+         group_targets_max, status_changes_max] = m;
   v("frames_per_message_max", frames_per_message_max);
   v("bytes_per_frame_max", bytes_per_frame_max);
   v("bytes_per_message_max", bytes_per_message_max);
@@ -313,11 +210,28 @@ void named_fields(M& m, V& v) {
   v("idem_bytes_max", idem_bytes_max);
   v("group_calls_max", group_calls_max);
   v("group_targets_max", group_targets_max);
+  v("status_changes_max", status_changes_max);
+}
+template <Is<AlertConfig> M, class V>
+void named_fields(M& m, V& v) {
+  auto& [group_wait, group_interval, group_min, repeat, return_grace, news_keep, clock_skew_max, history_max,
+         site_label, rules] = m;
+  v("alert_group_wait_ns", group_wait);
+  v("alert_group_interval_ns", group_interval);
+  v("alert_group_min", group_min);
+  v("alert_repeat_ns", repeat);
+  v("alert_return_grace_ns", return_grace);
+  v("alert_news_keep_ns", news_keep);
+  v("alert_clock_skew_max_ns", clock_skew_max);
+  v("alert_history_max", history_max);
+  v("alert_site_label", site_label);
+  v("alert_rules", rules);
 }
 template <Is<BrokerConfig> M, class V>
 void named_fields(M& m, V& v) {
   auto& [heartbeat_interval, heartbeat_liveness, agent_credit, default_deadline, deadline_max, plain_request_expiry,
-         job_time_to_live, job_time_to_live_max, job_keep, idem_keep, disconnect_grace, services, limits, bus_endpoints,
+         job_time_to_live, job_time_to_live_max, job_keep, idem_keep, disconnect_grace, manifest_revisions,
+         history_days, services, alerts, limits, log_level, catalogue, catalogue_refused, bus_endpoints,
          feed_endpoints] = m;
   v("heartbeat_interval_ns", heartbeat_interval);
   v("heartbeat_liveness", heartbeat_liveness);
@@ -330,8 +244,14 @@ void named_fields(M& m, V& v) {
   v("job_keep_ns", job_keep);
   v("idem_keep_ns", idem_keep);
   v("disconnect_grace_ns", disconnect_grace);
+  v("manifest_revisions", manifest_revisions);
+  v("history_days", history_days);
   v("services", services);
+  named_fields(alerts, v);
   named_fields(limits, v);
+  v("log_level", log_level);
+  v("catalogue", catalogue);
+  v("catalogue_refused", catalogue_refused);
   v("bus_endpoints", bus_endpoints);
   v("feed_endpoints", feed_endpoints);
 }
@@ -362,47 +282,60 @@ struct NamedReader {
   }
 };
 
+}  // namespace
+
+// The configuration that was taken: null when none was.
+void FieldWriter::operator()(const Result<input::Reloaded::Taken>& result) {
+  (*this)(result ? Result<void>() : tl::unexpected<Error>(result.error()));
+  if (!result) {
+    items_.emplace_back();
+    return;
+  }
+  const auto& [config, applied, restart] = *result;
+  NamedWriter named;
+  named_fields(config, named);
+  Value::Array taken{std::move(named.map)};
+  FieldWriter out(taken);
+  out(applied), out(restart);
+  items_.emplace_back(std::move(taken));
+}
+void FieldReader::operator()(Result<input::Reloaded::Taken>& result) {
+  Result<void> outcome;
+  (*this)(outcome);
+  const Value::Array* taken = take().if_array();
+  if (!outcome) {
+    result = tl::unexpected<Error>(outcome.error());
+    return;
+  }
+  wrong_ |= taken == nullptr || taken->empty() || !taken->front().is_map();
+  if (wrong_) return;
+  auto& [config, applied, restart] = *result;
+  NamedReader named{taken->front()};
+  named_fields(config, named);
+  FieldReader in(*taken, 1);
+  in(applied), in(restart);
+  wrong_ |= named.wrong || named.found != taken->front().if_map()->size() || !in.took_all();
+}
+
+namespace {
+
 struct InputNamer {
   std::string_view operator()(const input::Received&) const { return "received"; }
   std::string_view operator()(const input::TooLarge&) const { return "too-large"; }
   std::string_view operator()(const input::SendFailed&) const { return "send-failed"; }
   std::string_view operator()(const input::Disconnected&) const { return "disconnected"; }
   std::string_view operator()(const input::FeedReceived&) const { return "feed-received"; }
+  std::string_view operator()(const input::FeedDropped&) const { return "feed-dropped"; }
   std::string_view operator()(const input::StoreDone&) const { return "store-done"; }
+  std::string_view operator()(const input::NoticeEnded&) const { return "notice-ended"; }
+  std::string_view operator()(const input::NoticeDone&) const { return "notice-done"; }
+  std::string_view operator()(const input::StoreAnswered&) const { return "store-answered"; }
+  std::string_view operator()(const input::StoreFile&) const { return "store-file"; }
+  std::string_view operator()(const input::Reloaded&) const { return "reloaded"; }
   std::string_view operator()(const input::CalendarSet&) const { return "calendar-set"; }
   std::string_view operator()(const input::Stalled&) const { return "stalled"; }
   std::string_view operator()(const input::Tick&) const { return "tick"; }
 };
-
-void put_number(std::string& out, std::uint64_t number, int bytes) {
-  for (int i = 0; i < bytes; ++i) out += static_cast<char>((number >> (8 * i)) & 0xffU);
-}
-
-std::uint64_t number_at(std::string_view bytes) {
-  std::uint64_t number = 0;
-  for (std::size_t i = 0; i < bytes.size(); ++i) {
-    number |= std::uint64_t{static_cast<unsigned char>(bytes[i])} << (8 * i);
-  }
-  return number;
-}
-
-std::uint64_t checksum_of(std::string_view body) {
-  Fnv fnv;
-  fnv.add(body);
-  return fnv.value();
-}
-
-std::string whole_record(Value::Array items) {
-  const std::string body = msg::encode_msgpack(Value(std::move(items)));
-  CHECK(body.size() <= std::numeric_limits<std::uint32_t>::max());  // messages are bounded far below that
-  std::string out;
-  out.reserve(kRecordHeadBytes + body.size());
-  const auto length = static_cast<std::uint32_t>(body.size());
-  put_number(out, length, 4);
-  put_number(out, ~length, 4);
-  put_number(out, checksum_of(body), 8);
-  return out += body;
-}
 
 tl::unexpected<Error> unknown(std::string_view what) {
   return fail(Status::kMalformed, fmt::format("{}: not as this program writes it", what));
@@ -437,6 +370,14 @@ Result<TraceRecord> read_input(const Value::Array& items) {
   }
 }
 
+template <class Record>
+Result<TraceRecord> read_record(FieldReader& in, std::string_view kind) {
+  Record record;
+  fields(record, in);
+  if (!in.took_all()) return unknown(fmt::format("a record \"{}\"", kind));
+  return TraceRecord(std::move(record));
+}
+
 Result<TraceRecord> read_items(const Value::Array& items, std::string_view kind) {
   FieldReader in(items, 1);
   if (kind == kHeaderKind) return read_header(items);
@@ -450,15 +391,23 @@ Result<TraceRecord> read_items(const Value::Array& items, std::string_view kind)
     in(digest.digest), in(digest.count);
     if (in.took_all()) return TraceRecord(digest);
   } else if (kind == kCompositorKind) {
-    CompositorRecord record;
-    fields(record, in);
-    if (in.took_all()) return TraceRecord(std::move(record));
+    return read_record<CompositorRecord>(in, kind);
   } else if (kind == kJobKind) {
-    JobRecord record;
-    fields(record, in);
-    if (in.took_all()) return TraceRecord(std::move(record));
+    return read_record<JobRecord>(in, kind);
+  } else if (kind == kAlertKind) {
+    return read_record<AlertRecord>(in, kind);
+  } else if (kind == kWindowKind) {
+    return read_record<WindowRecord>(in, kind);
   }
   return unknown(fmt::format("a record \"{}\"", kind));
+}
+
+template <class Record>
+std::string write_record(std::string_view kind, const Record& record) {
+  Value::Array items{kind};
+  FieldWriter out(items);
+  fields(record, out);
+  return whole_record(std::move(items));
 }
 
 }  // namespace
@@ -473,19 +422,14 @@ std::string serialize(const TraceHeader& header) {
   return whole_record(std::move(items));
 }
 
-std::string serialize(const CompositorRecord& record) {
-  Value::Array items{kCompositorKind};
-  FieldWriter out(items);
-  fields(record, out);
-  return whole_record(std::move(items));
-}
+std::string serialize(const CompositorRecord& record) { return write_record(kCompositorKind, record); }
+std::string serialize(const JobRecord& record) { return write_record(kJobKind, record); }
+std::string serialize(const AlertRecord& record) { return write_record(kAlertKind, record); }
+std::string serialize(const WindowRecord& record) { return write_record(kWindowKind, record); }
 
-std::string serialize(const JobRecord& record) {
-  Value::Array items{kJobKind};
-  FieldWriter out(items);
-  fields(record, out);
-  return whole_record(std::move(items));
-}
+std::string serialize(const ManifestRevision& record) { return whole_record({"revision", trace_value(record)}); }
+std::string serialize(const StatusChange& record) { return whole_record({"change", trace_value(record)}); }
+std::string serialize(const BrokerRun& record) { return whole_record({"run", trace_value(record)}); }
 
 std::string serialize(const TraceLoad& load) { return whole_record({kLoadKind, load.at.ns()}); }
 
@@ -496,14 +440,6 @@ std::string serialize_input(Instant at, const Input& input) {
   FieldWriter out(items);
   std::visit([&](const auto& alternative) { fields(alternative, out); }, input);
   return whole_record(std::move(items));
-}
-
-Result<RecordHead> parse_head(const std::array<char, kRecordHeadBytes>& bytes) {
-  const std::string_view all(bytes.data(), bytes.size());
-  const auto length = static_cast<std::uint32_t>(number_at(all.substr(0, 4)));
-  const auto inverted = static_cast<std::uint32_t>(number_at(all.substr(4, 4)));
-  if (length != ~inverted) return fail(Status::kMalformed, "the length of a record is damaged");
-  return RecordHead{length, number_at(all.substr(8))};
 }
 
 Result<TraceRecord> parse_body(const RecordHead& head, std::string_view body) {

@@ -16,6 +16,8 @@
 //   | "header"     | software version, epoch, map of the BrokerConfig                     | first, once           |
 //   | "compositor" | a CompositorRecord's members in their order                          | one per stored record |
 //   | "job"        | a JobRecord's members in their order                                 | one per stored record |
+//   | "alert"      | an AlertRecord's members in their order                              | one per stored record |
+//   | "window"     | a WindowRecord's members in their order                              | one per stored record |
 //   | "load"       | instant (ns)                                                         | load() is called      |
 //   | "input"      | instant (ns), the Input's name, its members in their order           | before each step      |
 //   | "outputs"    | digest, number of outputs                                            | after each step       |
@@ -53,12 +55,19 @@ struct TraceInput {
   Input input;
 };
 
-using TraceRecord = std::variant<TraceHeader, CompositorRecord, JobRecord, TraceLoad, TraceInput, OutputsDigest>;
+using TraceRecord = std::variant<TraceHeader, CompositorRecord, JobRecord, AlertRecord, WindowRecord, TraceLoad,
+                                 TraceInput, OutputsDigest>;
 
 // Whole records, head and body.
 std::string serialize(const TraceHeader& header);
 std::string serialize(const CompositorRecord& record);
 std::string serialize(const JobRecord& record);
+std::string serialize(const AlertRecord& record);
+std::string serialize(const WindowRecord& record);
+// History is not loaded: these are only for the digest of what was written.
+std::string serialize(const ManifestRevision& record);
+std::string serialize(const StatusChange& record);
+std::string serialize(const BrokerRun& record);
 std::string serialize(const TraceLoad& load);
 std::string serialize(const OutputsDigest& digest);
 std::string serialize_input(Instant at, const Input& input);

@@ -53,11 +53,17 @@ int write_head(int fd, const TraceHeader& header, const StoredState& stored) {
   int error = write_all(fd, std::string(kTraceMagic) + serialize(header));
   // All members are bound, so that one that is added is thought of here. Epoch and warning: the header has the one, and the
   // other is for people.
-  const auto& [epoch, compositors, jobs, warning] = stored;
+  const auto& [epoch, compositors, jobs, alerts, windows, warning] = stored;
   for (const CompositorRecord& record : compositors) {
     if (error == 0) error = write_all(fd, serialize(record));
   }
   for (const JobRecord& record : jobs) {
+    if (error == 0) error = write_all(fd, serialize(record));
+  }
+  for (const AlertRecord& record : alerts) {
+    if (error == 0) error = write_all(fd, serialize(record));
+  }
+  for (const WindowRecord& record : windows) {
     if (error == 0) error = write_all(fd, serialize(record));
   }
   return error;

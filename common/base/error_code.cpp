@@ -7,6 +7,7 @@ const std::array<StatusInfo, kStatusCount>& status_registry() noexcept {
       {Status::kDone, "done", "the request was carried out"},
       {Status::kQueued, "queued", "accepted and stored; the result comes later under a job id"},
       {Status::kPartly, "partly", "a group call: some targets did not do it; the table says which and why"},
+      {Status::kNotModified, "not_modified", "the caller has it already: what it named is still so"},
       {Status::kMalformed, "malformed", "the request could not be understood; the text says where"},
       {Status::kUnauthenticated, "unauthenticated", "the caller did not say who it is"},
       {Status::kForbidden, "forbidden", "the caller is known and may not do this"},

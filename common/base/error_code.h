@@ -11,6 +11,7 @@ enum class Status : std::uint16_t {
   kDone = 200,
   kQueued = 202,
   kPartly = 207,
+  kNotModified = 304,
   kMalformed = 400,
   kUnauthenticated = 401,
   kForbidden = 403,
@@ -33,7 +34,7 @@ struct StatusInfo {
   std::string_view meaning;  // one line for people
 };
 
-inline constexpr std::size_t kStatusCount = 17;
+inline constexpr std::size_t kStatusCount = 18;
 // All statuses, ascending.
 const std::array<StatusInfo, kStatusCount>& status_registry() noexcept;
 // The registry's name, or "unknown".
@@ -42,6 +43,7 @@ std::string_view status_name(Status status) noexcept;
 constexpr std::uint16_t to_number(Status status) noexcept { return static_cast<std::uint16_t>(status); }
 // 207 is none: a script must notice that some targets did not do it.
 constexpr bool is_success(Status status) noexcept {
+  if (status == Status::kNotModified) return true;  // the caller has the answer already
   return to_number(status) >= 200 && to_number(status) < 300 && status != Status::kPartly;
 }
 

@@ -16,6 +16,13 @@ std::string_view severity_name(Severity severity) noexcept {
   return "error";
 }
 
+std::optional<Severity> severity_from_name(std::string_view name) noexcept {
+  for (const Severity severity : {Severity::kDebug, Severity::kInfo, Severity::kWarning, Severity::kError}) {
+    if (severity_name(severity) == name) return severity;
+  }
+  return std::nullopt;
+}
+
 namespace {
 
 // The length of the character at the front of `s` that is safe to print beyond ASCII, or 0. The C1 controls (U+0080–U+009F)

@@ -3,6 +3,7 @@
 // stable, so that an operator may search for it (the names are listed in schemas/ERRORS.md under "Log events").
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -12,6 +13,8 @@ namespace compositord {
 
 enum class Severity : std::uint8_t { kDebug, kInfo, kWarning, kError };
 std::string_view severity_name(Severity severity) noexcept;
+// "debug", "info", "warning", "error".
+std::optional<Severity> severity_from_name(std::string_view name) noexcept;
 
 struct LogEvent {
   Severity severity = Severity::kInfo;

@@ -1,11 +1,33 @@
 #include "common/log/log.h"
 
+#include <fmt/format.h>
+#include <spdlog/async.h>
+#include <spdlog/async_logger.h>
+#include <spdlog/sinks/base_sink.h>
+#include <spdlog/sinks/rotating_file_sink.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <future>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include "common/base/blocked_signals.h"
+#include "common/log/complaint.h"
+#include "common/log/datagram_place.h"
+#include "common/log/log_text.h"
 
 namespace compositord::log {
 
 namespace {
+
+constexpr const char* kPlainPattern = "%Y-%m-%dT%H:%M:%S.%e%z %n %^%l%$ %v";
+constexpr const char* kJsonPattern = R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","severity":"%l",%v})";
+// Lines that wait for the disk; then the oldest are lost, and that is said.
+constexpr std::size_t kWaitingLinesMax = 8'192;
 
 spdlog::level::level_enum level_of(Severity severity) {
   switch (severity) {
@@ -17,32 +39,139 @@ spdlog::level::level_enum level_of(Severity severity) {
   return spdlog::level::err;
 }
 
-}  // namespace
+// A rotating file that is opened again when it failed: a disk that was full may have room again. Runs on the status log's thread.
+class StatusFile : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
+ public:
+  StatusFile(std::string_view program, StatusLog settings)
+      : settings_(std::move(settings)),
+        path_(settings_.directory / fmt::format("{}.log", program)),
+        complaint_(program, "it goes on without this log and tries again") {}
 
-std::optional<Severity> severity_from_name(std::string_view name) {
-  for (const Severity severity : {Severity::kDebug, Severity::kInfo, Severity::kWarning, Severity::kError}) {
-    if (severity_name(severity) == name) return severity;
+ protected:
+  void sink_it_(const spdlog::details::log_msg& line) override {
+    const auto waited = line.time - failed_at_;
+    const bool calendar_jumped = line.time < failed_at_;
+    if (failed_ && waited < settings_.try_again_after && !calendar_jumped) return;
+    try {
+      if (!file_) open();
+      file_->log(line);
+      file_->flush();  // each line: whoever looks into the log after a crash wants the last one
+    } catch (const spdlog::spdlog_ex& error) {
+      return give_up(error.what(), line.time);
+    }
+    failed_ = false;
+    complaint_.went_well();
   }
-  return std::nullopt;
-}
+  void flush_() override {}
 
-struct Logger::Impl {
-  explicit Impl(std::string_view program)
-      : logger(std::string(program), std::make_shared<spdlog::sinks::stderr_color_sink_st>()) {}
-  spdlog::logger logger;
+ private:
+  void open() {
+    std::error_code error;
+    std::filesystem::create_directories(settings_.directory, error);
+    if (error) {
+      throw spdlog::spdlog_ex(
+          fmt::format("the directory {} can't be made: {}", settings_.directory.string(), error.message()));
+    }
+    file_ = std::make_unique<spdlog::sinks::rotating_file_sink_st>(path_.string(), settings_.rotate_bytes,
+                                                                   settings_.rotate_files);
+    file_->set_pattern(settings_.json ? kJsonPattern : kPlainPattern);
+  }
+  void give_up(const std::string& why, std::chrono::system_clock::time_point at) {
+    complaint_.failed(fmt::format("the status log {} can't be written: {}", path_.string(), why));
+    file_.reset();
+    failed_ = true;
+    failed_at_ = at;
+  }
+
+  const StatusLog settings_;
+  const std::filesystem::path path_;
+  std::unique_ptr<spdlog::sinks::rotating_file_sink_st> file_;
+  bool failed_ = false;
+  std::chrono::system_clock::time_point failed_at_;
+  Complaint complaint_;
 };
 
-Logger::Logger(std::string_view program, Severity threshold) : impl_(std::make_unique<Impl>(program)) {
-  impl_->logger.set_level(level_of(threshold));
-  impl_->logger.set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %n %^%l%$ %v");
-  impl_->logger.flush_on(spdlog::level::debug);
-}
+// The status log's thread with its queue.
+struct FileWriter {
+  FileWriter(std::string_view program, const StatusLog& settings)
+      : json(settings.json), complaint(program, "the status log's oldest waiting lines are lost") {
+    const BlockedSignals blocked;  // inherited by the new thread
+    pool = std::make_shared<spdlog::details::thread_pool>(kWaitingLinesMax, 1U);
+    logger =
+        std::make_shared<spdlog::async_logger>(std::string(program), std::make_shared<StatusFile>(program, settings),
+                                               pool, spdlog::async_overflow_policy::overrun_oldest);
+    logger->set_level(spdlog::level::debug);
+  }
+  // Writes what waits, unless the disk does not answer: then the thread goes on alone and ends with the process.
+  ~FileWriter() {
+    const auto written = std::make_shared<std::promise<void>>();
+    std::future<void> done = written->get_future();
+    try {
+      const BlockedSignals blocked;
+      std::thread([written, last_logger = std::move(logger), last_pool = std::move(pool)]() mutable {
+        last_logger.reset();
+        last_pool.reset();  // its end waits for its thread
+        written->set_value();
+      }).detach();
+      constexpr auto kWait = std::chrono::seconds(5);
+      done.wait_for(kWait);
+    } catch (const std::system_error& error) {
+      complaint.failed(fmt::format("the last lines can't be waited for: {}", error.what()));
+    }
+  }
+  FileWriter(const FileWriter&) = delete;
+  FileWriter& operator=(const FileWriter&) = delete;
+
+  void write(const LogEvent& event) {
+    logger->log(level_of(event.severity), json ? json_members(event) : status_text(event));
+    if (pool->overrun_counter() > overrun) complaint.failed("the disk does not keep up");
+    overrun = pool->overrun_counter();
+  }
+
+  bool json;
+  Complaint complaint;
+  std::size_t overrun = 0;
+  std::shared_ptr<spdlog::details::thread_pool> pool;
+  std::shared_ptr<spdlog::async_logger> logger;
+};
+
+}  // namespace
+
+struct Logger::Impl {
+  Impl(std::string_view name, Severity least, const Places& places) : program(name), threshold(least) {
+    if (places.standard_error) {
+      terminal.emplace(program, std::make_shared<spdlog::sinks::stderr_color_sink_st>());
+      terminal->set_level(spdlog::level::debug);
+      terminal->set_pattern(kPlainPattern);
+      terminal->flush_on(spdlog::level::debug);
+    }
+    if (places.file) file = std::make_unique<FileWriter>(program, *places.file);
+    if (!places.journal_socket.empty()) journal = std::make_unique<DatagramPlace>(program, places.journal_socket);
+    if (!places.syslog_socket.empty()) syslog = std::make_unique<DatagramPlace>(program, places.syslog_socket);
+  }
+  void write(const LogEvent& event) {
+    if (event.severity < threshold) return;
+    if (terminal) terminal->log(level_of(event.severity), to_text(event));
+    if (file) file->write(event);
+    if (journal) journal->send(journal_datagram(program, event));
+    if (syslog) syslog->send(syslog_datagram(program, static_cast<int>(getpid()), event));
+  }
+
+  std::string program;
+  Severity threshold;
+  std::optional<spdlog::logger> terminal;
+  std::unique_ptr<FileWriter> file;
+  std::unique_ptr<DatagramPlace> journal;
+  std::unique_ptr<DatagramPlace> syslog;
+};
+
+Logger::Logger(std::string_view program, Severity threshold, const Places& places)
+    : impl_(std::make_unique<Impl>(program, threshold, places)) {}
 
 Logger::~Logger() = default;
 
-void Logger::write(const LogEvent& event) {
-  const auto level = level_of(event.severity);
-  if (impl_->logger.should_log(level)) impl_->logger.log(level, to_text(event));
-}
+void Logger::write(const LogEvent& event) { impl_->write(event); }
+
+void Logger::set_threshold(Severity threshold) noexcept { impl_->threshold = threshold; }
 
 }  // namespace compositord::log

@@ -73,6 +73,20 @@ wire::Frames serialize(Encoding encoding, Value header, std::string_view key, co
   return body;
 }
 
+// In JSON the result is the last entry of the one object, so both objects are open at the end.
+wire::Frames serialize_with_entry(const Reply& reply) {
+  if (reply.encoding == Encoding::kMsgpack) {
+    wire::Frames body{encode_msgpack(to_value(reply.header)),
+                      msgpack_with(encode_msgpack(reply.result), *reply.encoded)};
+    body.insert(body.end(), reply.attachments.begin(), reply.attachments.end());
+    return body;
+  }
+  std::string text = encode_json(to_value(reply.header));
+  text.pop_back();
+  text += ",\"result\":" + json_with(encode_json(reply.result), *reply.encoded);
+  return {text + '}'};
+}
+
 }  // namespace
 
 bool looks_like_call(const wire::Frames& body) noexcept {
@@ -126,6 +140,7 @@ wire::Frames serialize_call(const Call& call) {
 }
 
 wire::Frames serialize_reply(const Reply& reply) {
+  if (reply.encoded) return serialize_with_entry(reply);
   return serialize(reply.encoding, to_value(reply.header), "result", reply.result, reply.attachments);
 }
 

@@ -12,6 +12,7 @@
 #include <string>
 
 #include "common/base/result.h"
+#include "common/msg/encoded_value.h"
 #include "common/msg/fields.h"
 #include "common/msg/value.h"
 #include "common/wire/frames.h"
@@ -73,6 +74,7 @@ struct Reply {
   Encoding encoding = Encoding::kMsgpack;
   ReplyHeader header;
   Value result = Value::map();
+  std::optional<EncodedEntry> encoded;  // of a reply to be sent: one more entry of the result
   wire::Frames attachments;
 };
 

@@ -8,8 +8,9 @@
 
 namespace compositord::msg {
 
-std::string content_hash(const Value& value) {
-  const std::string bytes = encode_canonical(value);
+std::string content_hash(const Value& value) { return content_hash_of(encode_canonical(value)); }
+
+std::string content_hash_of(std::string_view bytes) {
   std::array<unsigned char, 16> digest{};
   crypto_generichash(digest.data(), digest.size(), reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(),
                      nullptr, 0);

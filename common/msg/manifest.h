@@ -178,5 +178,6 @@ struct Manifest {
 
 // 32 hex digits (BLAKE2b, 128 bit) over the canonical encoding: equal manifests have equal hashes, in any encoding.
 std::string content_hash(const Value& value);
+std::string content_hash_of(std::string_view canonical);  // of the bytes
 
 }  // namespace compositord::msg

@@ -111,6 +111,7 @@ struct OutputFact {
   OutputState state = OutputState::kUnknown;
   UnixMs since;
   UnixMs observed_at;
+  std::optional<bool> planned = {};  // true: it is off because a command over the bus switched it off
 
   template <class Self, class V>
   static void fields(Self& m, V& v) {
@@ -118,7 +119,30 @@ struct OutputFact {
     v("state", m.state);
     v("since", m.since);
     v("observed_at", m.observed_at);
+    v("planned", m.planned);
   }
+};
+
+// What an agent measured of its compositor; what it can't know is absent. Of the last minute, or of the time between two regular
+// reports: figures for people and graphs, and no state, so that a change of them alone is not published.
+struct Metrics {
+  std::optional<std::uint64_t> probe_p50_us;  // of the probes that were answered in the last minute
+  std::optional<std::uint64_t> probe_p99_us;
+  std::optional<std::uint64_t> rss_bytes;  // resident memory of its process
+  std::optional<double> cpu_percent;       // of one processor; more than 100 with several threads
+  std::optional<std::uint64_t> clients;    // that are connected to it, the agent left out
+  std::optional<std::uint64_t> restarts;   // since its agent runs, when that starts it
+
+  template <class Self, class V>
+  static void fields(Self& m, V& v) {
+    v("probe_p50_us", m.probe_p50_us);
+    v("probe_p99_us", m.probe_p99_us);
+    v("rss_bytes", m.rss_bytes);
+    v("cpu_percent", m.cpu_percent);
+    v("clients", m.clients);
+    v("restarts", m.restarts);
+  }
+  friend bool operator==(const Metrics&, const Metrics&) = default;
 };
 
 struct CrashEvent {
@@ -175,6 +199,7 @@ struct StatusReport {
   ProcessFact process;
   ProgressFact progress;
   std::vector<OutputFact> outputs;
+  std::optional<Metrics> metrics;
   std::optional<Crash> crash;  // once per session and crash
 
   template <class Self, class V>
@@ -183,6 +208,7 @@ struct StatusReport {
     v("process", m.process);
     v("progress", m.progress);
     v("outputs", m.outputs);
+    v("metrics", m.metrics);
     v("crash", m.crash);
   }
 };
@@ -200,6 +226,7 @@ struct Status {
   ProcessFact process;
   ProgressFact progress;
   std::vector<OutputFact> outputs;
+  std::optional<Metrics> metrics;  // as last reported
 
   template <class Self, class V>
   static void fields(Self& m, V& v) {
@@ -214,6 +241,7 @@ struct Status {
     v("process", m.process);
     v("progress", m.progress);
     v("outputs", m.outputs);
+    v("metrics", m.metrics);
   }
 };
 

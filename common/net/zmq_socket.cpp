@@ -192,8 +192,8 @@ int ZmqSocket::connection_of(const wire::RoutingId& peer, zmq_msg_t& part) {
   return last_connection_;
 }
 
-SendOutcome ZmqSocket::send_frames(wire::Frames&& frames) {
-  for (std::size_t i = 0; i < frames.size(); ++i) {
+SendOutcome ZmqSocket::send_frames(wire::Frames&& frames, std::size_t first) {
+  for (std::size_t i = first; i < frames.size(); ++i) {
     zmq_msg_t message;
     init_message(message, std::move(frames[i]));
     const int flags = ZMQ_DONTWAIT | (i + 1 < frames.size() ? ZMQ_SNDMORE : 0);
@@ -234,10 +234,36 @@ SendOutcome Dealer::send(wire::Frames&& frames) { return send_frames(std::move(f
 
 XPub::XPub(ZmqContext& context, const ReceiveLimits& limits) : ZmqSocket(context, ZMQ_XPUB, limits) {
   set_option(ZMQ_XPUB_VERBOSE, 1);  // every subscription is seen, also the second one to hello/
+  set_option(ZMQ_XPUB_NODROP, 1);   // a full queue is told, see publish()
   set_option(ZMQ_BACKLOG, 4'096);
 }
 
-SendOutcome XPub::publish(wire::Frames&& frames) { return send_frames(std::move(frames)); }
+SendOutcome XPub::publish(wire::Frames&& frames) {
+  if (frames.empty()) return SendOutcome::kSent;
+  zmq_msg_t first;
+  init_message(first, std::move(frames[0]));
+  if (zmq_msg_send(&first, handle_, ZMQ_DONTWAIT | (frames.size() > 1 ? ZMQ_SNDMORE : 0)) < 0) {
+    if (zmq_errno() == EAGAIN) return publish_to_the_rest(first, std::move(frames));
+    zmq_msg_close(&first);
+    return SendOutcome::kFailed;
+  }
+  // Queues count whole messages: one that had room for the first frame has it for all.
+  return send_frames(std::move(frames), 1);
+}
+
+// With ZMQ_XPUB_NODROP nobody was given anything, and the frame is still ours. (libzmq 4.3.4, xpub_t::xsend: check_hwm() of all
+// that match comes before distribution.)
+SendOutcome XPub::publish_to_the_rest(zmq_msg_t& first, wire::Frames&& frames) {
+  set_option(ZMQ_XPUB_NODROP, 0);
+  SendOutcome outcome = SendOutcome::kFailed;
+  if (zmq_msg_send(&first, handle_, ZMQ_DONTWAIT | (frames.size() > 1 ? ZMQ_SNDMORE : 0)) >= 0) {
+    outcome = send_frames(std::move(frames), 1) == SendOutcome::kSent ? SendOutcome::kFull : SendOutcome::kFailed;
+  } else {
+    zmq_msg_close(&first);
+  }
+  set_option(ZMQ_XPUB_NODROP, 1);
+  return outcome;
+}
 
 Sub::Sub(ZmqContext& context, const ReceiveLimits& limits) : ZmqSocket(context, ZMQ_SUB, limits) {
   set_option(ZMQ_RECONNECT_IVL, 100);

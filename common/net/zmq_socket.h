@@ -58,7 +58,7 @@ class ZmqSocket {
 
  protected:
   ZmqSocket(ZmqContext& context, int type, const ReceiveLimits& limits);
-  SendOutcome send_frames(wire::Frames&& frames);
+  SendOutcome send_frames(wire::Frames&& frames, std::size_t first = 0);
   void set_option(int option, int value);
   void* handle_ = nullptr;
 
@@ -88,7 +88,12 @@ class Dealer : public ZmqSocket {
 class XPub : public ZmqSocket {
  public:
   XPub(ZmqContext& context, const ReceiveLimits& limits);
-  SendOutcome publish(wire::Frames&& frames);  // slow subscribers lose messages; never kFull
+  // A subscriber whose queue is full loses the message; all others get it. kFull tells that there was one: once, libzmq then
+  // passes it over in silence until it has read half of its queue.
+  SendOutcome publish(wire::Frames&& frames);
+
+ private:
+  SendOutcome publish_to_the_rest(zmq_msg_t& first, wire::Frames&& frames);
 };
 
 // A subscriber's side of the feed.

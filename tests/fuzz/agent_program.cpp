@@ -86,7 +86,7 @@ void AgentProgram::from_compositor(ByteSource& in) {
   static constexpr std::array<Status, 4> kEnds{Status::kDone, Status::kFailed, Status::kUnsupported, Status::kDeadline};
   static constexpr std::array<msg::OutputState, 3> kStates{msg::OutputState::kOn, msg::OutputState::kOff,
                                                            msg::OutputState::kDisconnected};
-  const int kind = in.u8() % 8;
+  const int kind = in.u8() % 9;
   switch (kind) {
     case 0: return step(agent::input::DriverStarted{});
     case 1: return step(agent::input::FromDriver{described(in.u8())});
@@ -107,6 +107,12 @@ void AgentProgram::from_compositor(ByteSource& in) {
       agent::driver_event::Gone gone;
       if (in.u8() % 2 == 0) gone.end.signal = 9;
       return step(agent::input::FromDriver{std::move(gone)});
+    }
+    case 8: {
+      agent::driver_event::Gone gone;
+      if (in.u8() % 2 == 0) gone.end.signal = 11;
+      gone.told_by = in.bytes();
+      return step(agent::input::EndTold{std::move(gone)});
     }
     default: {
       const std::uint64_t id = commands_.empty() ? in.u8() : commands_[in.u8() % commands_.size()];

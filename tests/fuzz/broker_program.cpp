@@ -176,7 +176,7 @@ void BrokerProgram::check_everything_ends() {
 void BrokerProgram::one_input(ByteSource& in) {
   const std::uint8_t op = in.u8();
   const std::size_t peer = in.u8() % peers_.size();
-  switch (op % 12) {
+  switch (op % 13) {
     case 0: return receive(peer, in.frames());
     case 1:
     case 2:
@@ -199,6 +199,7 @@ void BrokerProgram::one_input(ByteSource& in) {
     }
     case 9: return step(broker::input::FeedReceived{in.frames()});
     case 10: return step(broker::input::Stalled{std::chrono::milliseconds(in.u16())});
+    case 11: return step(broker::input::FeedDropped{in.u8(), in.u8() % 3U, {"127.0.0.1:9"}});
     default:
       if (in.u8() % 2 == 0) return step(broker::input::TooLarge{peers_[peer]});
       return step(broker::input::CalendarSet{1'700'000'000'000 + in.u16() * std::int64_t{1'000}});

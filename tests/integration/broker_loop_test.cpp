@@ -123,11 +123,11 @@ class Peer {
   net::Poller poller_;
 };
 
-msg::Value manifest() {
+msg::Value manifest(const char* display = "wayland-1") {
   const msg::Value none = msg::Value::array();
   return msg::Value::map({{"manifest", msg::Value::map({{"name", "sway"},
                                                         {"kind", "wayland"},
-                                                        {"display", "wayland-1"},
+                                                        {"display", display},
                                                         {"protocols", none},
                                                         {"outputs", none},
                                                         {"inputs", none},
@@ -171,10 +171,13 @@ TEST(BrokerLoop, AnswersAManifestThatCouldNotBeStoredWith507AndGoesOn) {
   RunningBroker broker(faults);
   Peer agent(broker);
   register_agent(agent);
+  // What the start and the registration wrote is on disk before this is: the next commit is the next manifest's.
+  agent.call("bus.agent", "manifest.put", manifest());
+  ASSERT_EQ(agent.wait_for_status(), 200);
   faults->fail_commit(0);
-  agent.call("bus.agent", "manifest.put", manifest());
+  agent.call("bus.agent", "manifest.put", manifest("wayland-2"));
   EXPECT_EQ(agent.wait_for_status(), 507);
-  agent.call("bus.agent", "manifest.put", manifest());
+  agent.call("bus.agent", "manifest.put", manifest("wayland-2"));
   EXPECT_EQ(agent.wait_for_status(), 200) << "the next commit is tried anew";
 }
 

@@ -241,10 +241,60 @@ class Feed(WithBroker):
 
     def test_times_of_a_wrong_clock_are_translated(self):
         agent = self.agent("a/b")
-        agent.come_online()  # its clock stands in 2023, and "since" is five seconds before its sending
-        status = self.caller().call("bus.status", "get", {"id": "a/b"}).result
-        self.assertGreater(status["process"]["observed_at"], calls.SENT_AT + 10**9)
+        agent.come_online()
+        # Its clock is four months late, and "since" is five seconds before its sending.
+        agent.ask("status", calls.report(sent_at=calls.SENT_AT - 10**10))
+        caller = self.caller()
+        status = caller.call("bus.status", "get", {"id": "a/b"}).result
+        self.assertGreaterEqual(status["process"]["observed_at"], calls.SENT_AT)
         self.assertEqual(status["process"]["observed_at"] - status["process"]["since"], 5_000)
+        skewed = calls.ask_until(caller, "bus.alert", "list", {}, lambda reply: reply.result["alerts"]).result["alerts"]
+        self.assertEqual([(a["id"], a["kind"]) for a in skewed], [("a/b", "clock_skew")])
+        agent.ask("status", calls.report())
+        calls.ask_until(caller, "bus.alert", "list", {}, lambda reply: not reply.result["alerts"])
+
+
+class Measured(WithBroker):
+    WALL = "wall-3/wayland-1"
+
+    def test_metrics_of_a_real_compositor_arrive_and_are_no_news(self):
+        with programs.temporary_folder() as folder, programs.Sway(folder) as sway, \
+                programs.Agent(self.broker.bus, folder, self.WALL):
+            caller, subscriber = self.caller(), self.subscriber("status/", "bus/tick")
+            subscriber.wait_for_topic("status/" + self.WALL, lambda status: status["verdict"] == "ok" and status["outputs"])
+            published = subscriber.seen[-1].header["seq"]
+
+            def status():
+                return caller.call("bus.status", "get", {"id": self.WALL}).result
+
+            # Asked each second, when the bus ticks: what is measured is not published by itself.
+            subscriber.wait_for(lambda message: message.kind == "bus" and "cpu_percent" in status().get("metrics", {}))
+            measured = status()
+            self.assertEqual(schemas.Schemas().faults("status", measured), [])
+            metrics = measured["metrics"]
+            self.assertGreaterEqual(metrics["probe_p99_us"], metrics["probe_p50_us"])
+            self.assertGreater(metrics["probe_p50_us"], 0)
+            pid = caller.call("bus.manifest", "get", {"id": self.WALL}).result["manifest"]["pid"]
+            with open(f"/proc/{pid}/status", encoding="ascii") as file:
+                rss_kib = next(int(line.split()[1]) for line in file if line.startswith("VmRSS:"))
+            self.assertAlmostEqual(metrics["rss_bytes"] / 1_024, rss_kib, delta=rss_kib / 2)
+            self.assertLess(metrics["cpu_percent"], 100)
+            self.assertNotIn("restarts", metrics, "this agent does not start its compositor")
+            seen = [message.header["seq"] for message in subscriber.seen if message.kind == "status"]
+            self.assertEqual(max(seen), published, "a measurement was published as if it were news")
+            shown = subprocess.run([programs.program("compositorctl"), "--broker", self.broker.bus, "show", self.WALL],
+                                   capture_output=True, text=True, check=True, timeout=programs.PATIENCE_S)
+            self.assertRegex(shown.stdout,
+                             r"measured    round trip p50 .* ms, p99 .* ms · \d+ MiB · [\d.]+ % CPU · 0 clients\n")
+            with programs.Window(folder):
+                # Counted each 10 s, and told with the status after that.
+                subscriber.wait_for(lambda message: message.kind == "bus" and status()["metrics"]["clients"] == 1,
+                                    2_000 * programs.PATIENCE_S)
+            subscriber.wait_for(lambda message: message.kind == "bus" and status()["metrics"]["clients"] == 0,
+                                2_000 * programs.PATIENCE_S)
+            sway.kill()
+            subscriber.wait_for_topic("status/" + self.WALL, lambda status: status["verdict"] == "down")
+            self.assertNotIn("metrics", status())
 
 
 if __name__ == "__main__":

@@ -125,7 +125,7 @@ class Connections(WithBroker):
                 else:
                     self.assertEqual(passing.ask("leave").status, 403)
         calls.ask_until(self.caller, "bus.status", "get", {"id": OTHER},
-                        lambda reply: reply.result["link"]["state"] == "lost", attempts=100_000)
+                        lambda reply: reply.result["link"]["state"] == "lost")
         counters = self.caller.counters()
         self.assertEqual(counters["agents_lost"] + counters["agents_taken_over"], 20, "each of the others, and no one else")
         self.assertEqual(self.links(WALL), ["connected"])

@@ -71,10 +71,14 @@ class RealMessages(unittest.TestCase):
                 self.caller_side(caller)
                 self.check_call(caller, "bus.worker", "register", {"service": "render", "credit": 4, "idempotent": True},
                                 "worker-register", "worker-registered")
+                first = self.check_call(caller, "bus.admin", "peers", {"limit": 1}, "page", "peer-list").result
+                rest = self.check_call(caller, "bus.admin", "peers", {"after": first["next"]}, "page", "peer-list").result
+                self.assertEqual([(p["service"], p["state"], p["credit"]) for p in rest["peers"]], [("render", "admitted", 4)])
                 self.jobs_and_groups(caller, agent)
+                self.alerts_side(caller)
                 agent.ask("leave")
                 subscriber.wait_for(lambda m: m.kind == "bus" and m.header["seq"] >= 2)
-                self.check_call(caller, "bus.manifest", "list", {}, "page", "manifest-list")
+                self.check_call(caller, "bus.manifest", "list", {}, "manifest-list-params", "manifest-list")
                 self.check_call(caller, "bus.status", "list", {}, "page", "status-list")
                 self.feed_side(subscriber, as_json)
 
@@ -89,6 +93,7 @@ class RealMessages(unittest.TestCase):
         self.check("manifest", put["manifest"])
         self.check("manifest-stored", agent.ask("manifest.put", put).result)
         for report in (calls.report(), calls.report(process="killed", signal=9, progress="unknown"),
+                       {**calls.report(), "metrics": calls.METRICS},
                        calls.report(process="exited", code=1, progress="unknown"),
                        calls.report(outputs=(("HDMI-A-1", "off"), ("DP-1", "disconnected"))), calls.crash_report()):
             self.check("status-report", report)
@@ -98,18 +103,40 @@ class RealMessages(unittest.TestCase):
 
     def caller_side(self, caller):
         of_wall = {"id": WALL}
-        self.check_call(caller, "bus.manifest", "get", of_wall, None, "manifest-reply", deadline_ms=1_000)
-        self.check_call(caller, "bus.manifest", "list", {"limit": 1}, "page", "manifest-list")
+        self.check_call(caller, "bus.manifest", "get", of_wall, "manifest-get", "manifest-reply", deadline_ms=1_000)
+        self.check_call(caller, "bus.manifest", "list", {"limit": 1}, "manifest-list-params", "manifest-list")
+        self.check_call(caller, "bus.manifest", "list", {"fields": ["hash", "manifest.outputs"], "selector": {"ids": ["*"]}},
+                        "manifest-list-params", "manifest-list")
+        self.history(caller, of_wall)
         self.check_call(caller, "bus.status", "get", of_wall, None, "status", idem="x")
         self.check_call(caller, "bus.status", "list", {"after": "a/b"}, "page", "status-list")
         self.check_call(caller, "bus.status", "snapshot", {}, "page", "snapshot")
         self.check_call(caller, "bus.admin", "stats", {}, None, "stats")
         self.check_call(caller, "bus.admin", "config", {}, None, "config")
+        self.check_call(caller, "bus.admin", "log.level", {"level": "debug"}, "log-level-params", "log-level")
+        peers = self.check_call(caller, "bus.admin", "peers", {"limit": 1}, "page", "peer-list").result
+        (peer,) = peers["peers"]
+        self.assertEqual((peer["service"], peer["state"], peer["doubt"], peer["outstanding"]),
+                         ("compositor/" + WALL, "ready", "none", 0))
+        self.assertIsNone(peers["next"])
+        self.assertEqual(caller.call("bus.admin", "peers", {"after": "x"}).status, 400)
         # Refusals have headers too.
         for service, method, params in (("bus.status", "get", {"id": "no/such"}), ("bus.status", "get", {"id": 7}),
                                         ("bus.none", "get", {}), ("bus.agent", "status", {}),
                                         ("compositor/no/such", "output.mode", {}), ("nobody", "x", {})):
             self.assertNotEqual(self.check_call(caller, service, method, params, None, None).status, 200)
+
+    def history(self, caller, of_wall):
+        self.check_call(caller, "bus.manifest", "get", {**of_wall, "revision": 1}, "manifest-get", "manifest-revision")
+        known = self.check_call(caller, "bus.manifest", "get", of_wall, "manifest-get", "manifest-reply").result["hash"]
+        same = self.check_call(caller, "bus.manifest", "get", {**of_wall, "if_none_match": known}, "manifest-get", None)
+        self.assertEqual(same.status, 304)
+        self.check_call(caller, "bus.manifest", "history", of_wall, None, "manifest-history")
+        self.check_call(caller, "bus.manifest", "diff", {**of_wall, "from": 1, "to": 1}, "manifest-diff-params", "manifest-diff")
+        self.check_call(caller, "bus.manifest", "catalogue", {}, None, "catalogue")
+        self.check_call(caller, "bus.status", "history", of_wall, "status-history-params", "status-history")
+        self.check_call(caller, "bus.status", "outages", {"period_ms": 60_000}, "period", "outages")
+        self.check_call(caller, "bus.status", "sla", {"selector": {"ids": ["*"]}}, "period", "sla")
 
     def jobs_and_groups(self, caller, agent):
         service = "compositor/" + WALL
@@ -135,6 +162,25 @@ class RealMessages(unittest.TestCase):
         self.check("reply-header", final.header)
         self.check("group-result", final.result)
 
+    def alerts_side(self, caller):
+        """After the agent's last report two outputs are off, and nobody has said that all is well."""
+        listed = calls.ask_until(caller, "bus.alert", "list", {}, lambda reply: reply.result["alerts"])
+        self.check_call(caller, "bus.alert", "list", {"severity": "warning", "selector": {"ids": ["wall-3/*"]}},
+                        "alert-list-params", "alert-list")
+        alert = {"alert": listed.result["alerts"][0]["alert"]}
+        self.check_call(caller, "bus.alert", "get", alert, "alert-id", "alert")
+        self.check_call(caller, "bus.alert", "ack", {**alert, "author": "eve", "comment": "I see"}, "alert-ack", "alert")
+        self.check_call(caller, "bus.alert", "history", {"since": 1, "limit": 5}, "alert-list-params", "alert-list")
+        for add, end, listing in (("silence.add", "silence.expire", "silence.list"),
+                                  ("maintenance.start", "maintenance.stop", "maintenance.list")):
+            made = self.check_call(caller, "bus.alert", add,
+                                   {"selector": {"ids": ["*"], "labels": {"site": "b*"}}, "kinds": ["output_*"],
+                                    "for_ms": 60_000, "author": "eve", "comment": "a test"},
+                                   "alert-window-add", "alert-window-id")
+            self.assertEqual(made.status, 200)
+            self.check_call(caller, "bus.alert", listing, {}, None, "alert-window-list")
+            self.assertEqual(self.check_call(caller, "bus.alert", end, made.result, "alert-window-id", None).status, 200)
+
     def feed_side(self, subscriber, as_json):
         names = {"status": "status", "output": "output", "manifest": "manifest-note", "alert": "alert", "bus": "bus-tick",
                  "hello": "hello"}
@@ -152,7 +198,7 @@ class RealMessages(unittest.TestCase):
                                "/usr/bin/true") as agent:
             subscriber.wait_for_topic("status/" + WALL, lambda status: status["verdict"] == "ok")
             for as_json in (False, True):
-                with calls.Caller(broker.bus, as_json) as caller:
+                with calls.Caller(broker.bus, as_json) as caller, programs.Window(folder):
                     described = caller.call("bus.manifest", "get", {"id": WALL})
                     self.check("manifest-reply", described.result)
                     output = described.result["manifest"]["outputs"][0]["name"]
@@ -179,6 +225,19 @@ class RealMessages(unittest.TestCase):
             for direction, frames in list(between.seen):
                 if direction == "to broker" and frames[0] == b"MDPC02" and msgpack.unpackb(frames[3])["method"] == "status":
                     self.check_frames(frames[3:], "status-report", "request-header", "params")
+
+    def test_reload(self):
+        with programs.temporary_folder() as folder:
+            file = os.path.join(folder, "compositord.yaml")
+            with open(file, "wb"):
+                pass
+            with programs.broker("--config", file) as broker:
+                with open(file, "w", encoding="utf-8") as changed:
+                    changed.write("alerts: {site_label: town, repeat: 2min}\n")
+                for as_json in (False, True):
+                    with calls.Caller(broker.bus, as_json) as caller:
+                        reply = self.check_call(caller, "bus.admin", "reload", {}, None, "config-reloaded")
+                        self.assertEqual(reply.result["restart"], ["alerts.site_label"])
 
     def test_a_crash_report_without_end_is_refused(self):
         with programs.broker() as broker, calls.PythonAgent(broker.bus, WALL) as agent:
@@ -213,6 +272,10 @@ class RealMessages(unittest.TestCase):
         reply = self.check_call(caller, "compositor/" + WALL, "identify", {"seconds": 1, "text": "here"},
                                 "command-identify", "command-identify-result")
         self.assertEqual((reply.status, reply.result), (200, {"outputs": [output, *(f"HEADLESS-{n}" for n in range(2, 3 + i))], "seconds": 1}), reply)
+        calls.ask_until(caller, "compositor/" + WALL, "windows", {}, lambda reply: reply.result["count"] == 1)
+        reply = self.check_call(caller, "compositor/" + WALL, "windows", {}, "command-windows", "command-windows-result")
+        self.assertEqual((reply.status, reply.result["count"]), (200, 1), reply)
+        self.assertEqual(reply.result["windows"][0]["app_id"], "org.freedesktop.weston.flower", reply)
         self.assertEqual(caller.call("compositor/" + WALL, "identify", {"id": "another/one"}).status, 400)
         reply = self.check_call(caller, "compositor/" + WALL, "launch", {"argv": ["/usr/bin/true"], "env": {"A": "b"}},
                                 "command-launch", "command-launch-result")
@@ -294,10 +357,12 @@ class RealMessages(unittest.TestCase):
 class Refusals(unittest.TestCase):
     """Runs after RealMessages (unittest sorts by name within this list), with the messages it has collected."""
 
-    OPEN = {"request-header", "register", "worker-register", "job-id", "job-list-params", "group-call", "status-report", "manifest", "manifest-put", "page"}
+    OPEN = {"log-level-params", "request-header", "register", "worker-register", "job-id", "job-list-params", "group-call", "status-report", "manifest", "manifest-put", "page",
+            "manifest-get", "manifest-diff-params", "manifest-list-params", "status-history-params", "period",
+            "alert-list-params", "alert-id", "alert-ack", "alert-window-add", "alert-window-id"}
 
     # Of what the broker writes, only these may be missing.
-    MAY_BE_MISSING = {"reply-header": {"error", "age_ms", "more", "result"},
+    MAY_BE_MISSING = {"log-level-params": {"level"}, "reply-header": {"error", "age_ms", "more", "result"},
                       "command-screenshot": {"output", "max_width", "max_height"}, "command-screenshot-part": {"data"},
                       "command-output-result": {"before", "after", "confirm_within_ms"},
                       "command-output-configure-result": {"before", "after", "confirm_within_ms"},
@@ -307,7 +372,10 @@ class Refusals(unittest.TestCase):
                       "command-output-mode": {"refresh_mhz", "confirm_within_ms"},
                       **{"command-output-" + name: {"confirm_within_ms"} for name in
                          ("configure", "disable", "enable", "position", "power", "scale", "transform")},
-                      "job": {"ended_at", "status", "error", "result"}, "group-part": {"error"}, "status": {"crash"}}
+                      "job": {"ended_at", "status", "error", "result"}, "group-part": {"error"}, "status": {"crash", "metrics"}, "output": {"planned"},
+                      "alert": {"code", "signal", "acked"}, "alert-ack": {"comment"},
+                      "alert-list-params": {"after", "limit", "selector", "severity", "kind", "suppressed", "since"},
+                      "alert-window-add": {"kinds", "from", "until", "for_ms", "comment"}}
 
     def refused(self, name, message, why):
         self.assertNotEqual(SCHEMAS.faults(name, message), [], f"{name} accepts a message with {why}: {message}")
@@ -371,6 +439,9 @@ class Refusals(unittest.TestCase):
                 ("status", ("link", "observed_at"), 1_700_000_000),
                 ("status", ("process", "signal"), "SIGKILL"),
                 ("status-report", ("sent_at",), 1_700_000_000.5),
+                ("status-report", ("metrics", "rss_kib"), 1),
+                ("status-report", ("metrics", "probe_p99_ms"), 1),
+                ("status", ("metrics", "cpu_percent"), -1),
                 ("alert", ("at",), 1_700_000_000),
                 ("manifest-note", ("observed_at",), 1_700_000_000),
                 ("feed-header", ("time",), 1_700_000_000),

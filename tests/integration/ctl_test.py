@@ -11,9 +11,11 @@ import pty
 import re
 import select
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 import time
 import unittest
@@ -153,12 +155,13 @@ class Agent(threading.Thread):
             if "register" in self.replies:
                 self.socket.send_multipart([b"MDPW02", b"\x05"])
 
-    def status(self, process="running", progress="ok", outputs=None, **more):
+    def status(self, process="running", progress="ok", outputs=None, metrics=None, **more):
         now = now_ms()
         since = {"since": now, "observed_at": now}
         return {"sent_at": now, "process": {"state": process, **since, **more},
                 "progress": {"state": progress, "round_trip_ms": 0.5, **since},
-                "outputs": [{"name": n, "state": s, **since} for n, s in (outputs or {"HEADLESS-1": "on"}).items()]}
+                "outputs": [{"name": n, "state": s, **since} for n, s in (outputs or {"HEADLESS-1": "on"}).items()],
+                **({"metrics": metrics} if metrics else {})}
 
     def take(self, frames):
         if frames[0] == b"MDPC02":
@@ -264,6 +267,39 @@ class Questions(CtlCase):
     def test_ls_of_an_empty_bus_says_so(self):
         self.assertIn("no compositor has registered yet", self.ctl("ls").stderr)
         self.assertEqual(self.json("ls"), [])
+
+    def test_peers_are_listed_with_what_they_have_agreed(self):
+        self.assertIn("neither an agent nor a worker", self.ctl("peers").stderr)
+        self.assertEqual(self.json("peers"), [])
+        self.agent().report()
+        self.agent("lab/:0").report()
+        lines = self.ctl("peers").stdout.splitlines()
+        self.assertRegex(lines[0], r"^SERVICE +STATE +SILENT +HEARTBEAT +REQUESTS +MDP +PEER$")
+        self.assertRegex(lines[1], r"^compositor/lab/:0 +ready +\d\.\d s +0\.2 s × 10 +0/\d+ +0\.2 +([0-9a-f]{2})+$")
+        self.assertRegex(lines[2], r"^compositor/wall-3/wayland-1 +ready ")
+        peers = self.json("peers")
+        self.assertEqual([p["service"] for p in peers], ["compositor/wall-3/wayland-1", "compositor/lab/:0"])
+        self.assertEqual((peers[0]["heartbeat_ms"], peers[0]["liveness"]), (200, 10))
+
+    def test_peers_go_through_all_pages(self):
+        with zmq.Context() as context:
+            sockets = []
+            for i in range(510):
+                socket = context.socket(zmq.DEALER)
+                socket.linger = 0
+                socket.connect(self.broker.bus)
+                # Nobody hears of them again, and they are not given up before this test is over.
+                params = {"id": f"host-{i:03}/:0", "heartbeat_ms": 60_000, "liveness": 10}
+                header = {"v": 1, "id": 1, "method": "register"}
+                socket.send_multipart([b"MDPC02", b"\x01", b"bus.agent", msgpack.packb(header), msgpack.packb(params)])
+                sockets.append(socket)
+            for socket in sockets:
+                self.assertTrue(socket.poll(1000 * DEADLINE_S))
+            peers = self.json("peers")
+            for socket in sockets:
+                socket.close()
+        self.assertEqual({peer["service"] for peer in peers}, {f"compositor/host-{i:03}/:0" for i in range(510)})
+        self.assertEqual({peer["state"] for peer in peers}, {"admitted"})
 
     def test_ls_goes_through_all_pages(self):
         # A page has at most 500. A connection may register one id.
@@ -544,7 +580,7 @@ class Feed(CtlCase):
         running.wait_for(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}  wall-3/wayland-1  ok$")
         agent.report(process="killed", signal=9)
         running.wait_for(r"wall-3/wayland-1  ok → down  the compositor was killed by signal 9")
-        running.wait_for(r"wall-3/wayland-1  critical alert firing  process: the compositor was killed")
+        running.wait_for(r"wall-3/wayland-1  critical alert firing  compositor: the compositor was killed")
         agent.report()
         running.wait_for(r"down → ok$")
         running.wait_for(r"critical alert resolved")
@@ -679,6 +715,80 @@ class Terminal(CtlCase):
         self.assertNotIn("\x1b", self.on_terminal(NO_COLOR="1"))
         self.assertNotIn("\x1b", self.on_terminal(TERM="dumb"))
         self.assertNotIn("\x1b", self.ctl("ls").stdout)
+
+
+    def test_top_as_json_is_a_line_for_each_frame(self):
+        good, bad = self.agent("wall-1/wayland-1"), self.agent("wall-2/wayland-1")
+        good.report(metrics={"clients": 3})
+        bad.report(process="killed", signal=9)
+        wait_until(lambda: self.json("alerts"), "the alert of the one that was killed")
+        lines = self.ctl("-o", "json", "top").stdout.splitlines()
+        self.assertEqual(len(lines), 1)
+        frame = json.loads(lines[0])
+        self.assertTrue(frame["complete"])
+        self.assertGreater(frame["up_to"], 0)
+        self.assertEqual(frame["verdicts"], {"ok": 1, "down": 1, "degraded": 0, "unknown": 0, "maintenance": 0})
+        self.assertEqual(frame["alerts"], {"firing": 1, "critical": 1})
+        self.assertEqual([c["id"] for c in frame["compositors"]], ["wall-2/wayland-1", "wall-1/wayland-1"])
+        self.assertEqual(frame["compositors"][1], self.json("show", "wall-1/wayland-1") | {
+            "link": frame["compositors"][1]["link"]})
+        running = self.running("-o", "json", "top", "--for", "1min")
+        running.wait_for('"clients":3')
+        good.report(metrics={"clients": 4})
+        running.wait_for('"clients":4')
+        self.assertEqual(running.end(), 0)
+        self.assertEqual({len(json.loads(line)["compositors"]) for line in running.out}, {2})
+        counted = self.ctl("-o", "json", "top", "--count", "2").stdout.splitlines()
+        self.assertEqual(len(counted), 2)
+
+    def test_top_is_live_and_gives_the_terminal_back(self):
+        one, two, three = (self.agent(f"wall-{i}/wayland-1") for i in (1, 2, 3))
+        for agent in (one, two, three):
+            agent.report()
+        one.report(metrics={"probe_p99_us": 4_800, "rss_bytes": 142 << 20, "clients": 12})
+        plain = self.ctl("top").stdout
+        self.assertIn("4.8 ms  142 MiB       12  ", plain)
+        self.assertIn("3 compositors, 3 ok; 0 alerts", plain)
+        self.assertIn("complete up to", plain)
+        self.assertNotIn("\x1b", plain)
+        master, slave = pty.openpty()
+        self.addCleanup(os.close, master)
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 7, 60, 0, 0))
+        before = termios.tcgetattr(slave)
+        process = subprocess.Popen([os.path.join(BIN, "compositorctl"), "--broker", self.broker.bus, "top"],
+                                   stdin=slave, stdout=slave, stderr=slave, env={**os.environ, "TERM": "xterm"})
+        self.addCleanup(os.close, slave)
+        text = ""
+
+        def read_until(wanted):
+            nonlocal text
+            deadline = time.monotonic() + DEADLINE_S
+            while wanted not in text and time.monotonic() < deadline and select.select([master], [], [], DEADLINE_S)[0]:
+                text += os.read(master, 65536).decode()
+            self.assertIn(wanted, text)
+
+        try:
+            read_until("3 compositors, 3 ok; 0 alerts")
+            two.report(process="killed", signal=9)
+            read_until("1 down")
+            text = text[text.rindex("1 down"):]
+            read_until("wall-2/wayland-1")  # the worst is what there is room for
+            read_until("… and 2 more")
+            self.assertNotIn("MEMORY", text)
+            fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 20, 120, 0, 0))
+            text = ""
+            read_until("wall-1/wayland-1")
+            read_until("P99   MEMORY  CLIENTS  WHY")
+            read_until("4.8 ms  142 MiB       12  ")
+            one.report(metrics={"probe_p99_us": 4_800, "rss_bytes": 142 << 20, "clients": 13})
+            read_until("4.8 ms  142 MiB       13  ")  # that is no news, and shown nevertheless
+            os.write(master, b"q")
+            read_until("\x1b[?25h\x1b[?1049l")
+            self.assertEqual(process.wait(DEADLINE_S), 0)
+        finally:
+            process.kill()
+            process.wait()
+        self.assertEqual(termios.tcgetattr(slave), before)
 
 
 if __name__ == "__main__":

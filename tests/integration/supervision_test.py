@@ -4,8 +4,10 @@
 usage: supervision_test.py BIN_DIR [unittest arguments]
 """
 
+import contextlib
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -73,10 +75,11 @@ class SupervisionTest(unittest.TestCase):
         return {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "XDG_RUNTIME_DIR": self.runtime_dir,
                 "WLR_BACKENDS": "headless", "WLR_LIBINPUT_NO_DEVICES": "1", "WLR_RENDERER": "pixman"}
 
-    def run_agent(self, command, *options):
+    def run_agent(self, command, *options, display=None, **environment):
+        watched = ["-w", display] if display else []
         return self.fleet.start("compositor-agent", [
-            os.path.join(BIN, "compositor-agent"), "--broker", self.fleet.bus, "--id", ID, "run", *options, "--", *command],
-            self.environment(), self.user)
+            os.path.join(BIN, "compositor-agent"), "--broker", self.fleet.bus, "--id", ID, *watched, "run", *options, "--",
+            *command], {**self.environment(), **environment}, self.user)
 
     def wait_status(self, wanted, what):
         return self.feed.wait_for(lambda topic, s: topic == "json/status/" + ID and wanted(s), PATIENCE, what)[0]
@@ -294,6 +297,71 @@ class SupervisionTest(unittest.TestCase):
             reply = self.command(method)
             self.assertEqual(reply["status"], 501, reply)
             self.assertIn("compositor-agent run -- COMMAND", reply["error"])
+
+    # -- other compositors than sway and weston
+
+    def session_bus(self):
+        """Of the compositor's user, as a desktop's session has one; what to tell others of it."""
+        address = f"unix:path={self.runtime_dir}/bus"
+        bus = self.fleet.start("dbus-daemon", ["dbus-daemon", "--session", "--nofork", "--print-address", f"--address={address}"],
+                               self.environment(), self.user)
+        self.assertTrue(bus.process.stdout.readline(), bus.tail())
+        return {"DBUS_SESSION_BUS_ADDRESS": address, "XDG_CONFIG_HOME": self.runtime_dir, "XDG_CACHE_HOME": self.runtime_dir}
+
+    def crash_and_stop(self, name, end, command, *options, **environment):
+        """Started, killed, started again, and stopped for good: it ends with `end`, which is then no crash."""
+        agent = self.run_agent(command, *options, **environment)
+        self.wait_verdict("ok")
+        first = self.manifest()
+        self.assertEqual(first["name"], name)
+        os.kill(first["pid"], signal.SIGSEGV)
+        crash = self.wait_crash()["crash"]
+        # Some catch it and end in their own way; whichever it is, its parent was told.
+        self.assertEqual(crash["pid"], first["pid"])
+        self.assertRegex(crash["text"], r"killed by signal \d+ \(SIG\w+\)|exited with code \d+")
+        self.wait_verdict("ok")
+        second = self.manifest()
+        self.assertNotEqual(second["pid"], first["pid"])
+        reply = self.command("stop")
+        self.assertEqual((reply["status"], reply["result"]["before"]), (200, {"pid": second["pid"]}), reply)
+        self.assertEqual(reply["result"]["after"], end)
+        self.assertFalse(runs(second["pid"]))
+        # Mutter closes its socket a while before it ends, which is news before the news.
+        status = self.wait_status(lambda s: s["reason"].endswith("; it was stopped on request"), "that it was stopped")
+        self.assertEqual(status["verdict"], "down")
+        self.assertNotIn("crash", status)
+        self.assertEqual(self.get("bus.status")["crash"]["pid"], first["pid"], "the end that was asked for is none")
+        self.assertNotIn("supervisor.killing", self.log_of(agent))
+
+    def test_kwin_crashes_and_is_stopped(self):
+        # The installed one has file capabilities, which containers forbid.
+        copy = os.path.join(self.runtime_dir, "kwin_wayland")
+        shutil.copyfile("/usr/bin/kwin_wayland", copy)
+        os.chmod(copy, 0o755)
+        self.crash_and_stop("kwin_wayland", {"code": 15}, [
+            copy, "--virtual", "--width", "640", "--height", "480", "--no-lockscreen", "--no-global-shortcuts"],
+            KWIN_COMPOSE="Q", **self.session_bus())
+
+    def test_mutter_crashes_and_is_stopped(self):
+        self.crash_and_stop("mutter", {"code": 0}, [
+            "mutter", "--headless", "--wayland", "--no-x11", "--virtual-monitor", "640x480@60"], **self.session_bus())
+
+    def test_phoc_crashes_and_is_stopped(self):
+        config = os.path.join(self.runtime_dir, "phoc.ini")
+        with open(config, "w", encoding="utf-8") as file:
+            file.write("[core]\nxwayland=false\n")
+        self.crash_and_stop("phoc", {"signal": 15}, ["phoc", "-C", config], WLR_HEADLESS_OUTPUTS="1")
+
+    def test_an_x_server_crashes_and_is_stopped(self):
+        number = next(n for n in range(400 + os.getpid() % 400, 900) if not os.path.exists(f"/tmp/.X11-unix/X{n}"))
+        self.addCleanup(self.remove_traces_of, number)
+        self.crash_and_stop("Xvfb", {"code": 0}, [
+            "Xvfb", f":{number}", "-screen", "0", "640x480x24", "-nolisten", "tcp", "-noreset", "-ac"], display=f":{number}")
+
+    def remove_traces_of(self, display):
+        for path in (f"/tmp/.X11-unix/X{display}", f"/tmp/.X{display}-lock"):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
 
 
 if __name__ == "__main__":

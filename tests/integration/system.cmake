@@ -4,6 +4,11 @@ compositord_script_test(system
   ARGUMENTS "${CMAKE_BINARY_DIR}/bin"
   LABELS integration
   TIMEOUT 600)
+compositord_script_test(install
+  SCRIPT install_test.py
+  ARGUMENTS "${CMAKE_BINARY_DIR}"
+  LABELS integration
+  TIMEOUT 300)
 compositord_script_test(story
   SCRIPT ../tools/story/quickstart.py
   ARGUMENTS --bin "${CMAKE_BINARY_DIR}/bin" --check --untimed
@@ -11,6 +16,16 @@ compositord_script_test(story
   TIMEOUT 300)
 compositord_script_test(supervision
   SCRIPT supervision_test.py
+  ARGUMENTS "${CMAKE_BINARY_DIR}/bin"
+  LABELS integration
+  TIMEOUT 300)
+compositord_script_test(systemd
+  SCRIPT systemd_test.py
+  ARGUMENTS "${CMAKE_BINARY_DIR}/bin"
+  LABELS integration
+  TIMEOUT 300)
+compositord_script_test(frozen_bus
+  SCRIPT frozen_bus_test.py
   ARGUMENTS "${CMAKE_BINARY_DIR}/bin"
   LABELS integration
   TIMEOUT 300)

@@ -226,12 +226,11 @@ class SystemTest(unittest.TestCase):
         self.wait_verdict("ok")  # bare
 
         def start_picom():
-            picom = self.fleet.start("picom", ["picom", "--backend", "xrender", "--config", "/dev/null"],
-                                     {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "DISPLAY": display})
-            self.feed.wait_for(lambda topic, _: topic == "json/manifest/" + ID, PATIENCE, "picom's manifest")
-            return picom
+            return self.fleet.start("picom", ["picom", "--backend", "xrender", "--config", "/dev/null"],
+                                    {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "DISPLAY": display})
 
         picom = start_picom()
+        self.feed.wait_for(lambda topic, _: topic == "json/manifest/" + ID, PATIENCE, "picom's manifest")
         self.assertEqual(self.get_manifest()["manifest"]["name"], "picom")
         self.fleet.end(picom, signal.SIGKILL)
         down = self.wait_status(lambda s: s["process"].get("note"), "that a part is lost")

@@ -190,7 +190,7 @@ TEST_F(PhocCommands, EndByTheirDeadlineWhenPhocIsStopped) {
   const auto late = loop_.run("output.scale", Value::map({{"output", "HEADLESS-1"}, {"scale", 2}}), milliseconds(300));
   EXPECT_EQ(late.status, Status::kDeadline) << as_text(late);
   EXPECT_EQ(late.error, "the compositor did not answer in time; nothing was changed");
-  EXPECT_LT(to_ms(monotonic_now() - begun), 1000);
+  EXPECT_LT(monotonic_now() - begun, seconds(5));
   phoc_.signal(SIGCONT);
   // The late outcome belongs to nobody, and the next command is not confused by it.
   const auto done = loop_.run("output.scale", Value::map({{"output", "HEADLESS-1"}, {"scale", 3}}));

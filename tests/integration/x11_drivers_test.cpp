@@ -14,6 +14,7 @@
 #include "agent/x11/x11_driver.h"
 #include "common/base/clock.h"
 #include "tests/support/driver_loop.h"
+#include "tests/support/on_xvfb.h"
 #include "tests/support/support_facts.h"
 #include "tests/support/x_display.h"
 
@@ -32,46 +33,14 @@ using std::chrono::seconds;
 using test::as_text;
 using test::CompositorProcess;
 using test::DriverLoop;
-using test::field;
+using test::find_part;
+using test::OnXvfb;
 using test::output_of;
-using test::RuntimeDir;
-using test::XDisplay;
 using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::Field;
 using ::testing::HasSubstr;
 using ::testing::Pair;
-
-const msg::Part* find_part(const msg::Manifest& manifest, const std::string& role) {
-  if (!manifest.parts) return nullptr;
-  for (const msg::Part& part : *manifest.parts) {
-    if (part.role == role) return &part;
-  }
-  return nullptr;
-}
-
-std::string as_text(const msg::Manifest& manifest) { return msg::encode_json(msg::to_value(manifest), 1); }
-
-class OnXvfb : public ::testing::Test {
- protected:
-  OnXvfb()
-      : display_(dir_),
-        server_(display_.xvfb()),
-        loop_(agent::DisplaySettings{{}, display_.socket_path(), {}}, agent::x11::make_x11_driver) {}
-
-  const msg::Manifest* manifest() const {
-    const Described* described = loop_.last<Described>();
-    return described == nullptr ? nullptr : &described->manifest;
-  }
-  bool wait_for_name(const std::string& name) {
-    return loop_.run_until([&] { return manifest() != nullptr && manifest()->name == name; });
-  }
-
-  RuntimeDir dir_;
-  XDisplay display_;
-  CompositorProcess server_;
-  DriverLoop loop_;
-};
 
 // --- the bare server ---
 
@@ -142,47 +111,53 @@ TEST_F(OnXvfb, AServerThatIsStoppedBeforeItAnswersHoldsNobody) {
   EXPECT_TRUE(loop_.run_until([&] { return loop_.count<Described>() > 0; })) << loop_.log_text();
 }
 
-TEST_F(OnXvfb, ABareServerAnswersProbesUnlessItIsStopped) {
-  server_.start();
+class BareXServer : public OnXvfb, public ::testing::WithParamInterface<const char*> {
+ protected:
+  CompositorProcess xserver_ = GetParam() == std::string("Xorg") ? display_.xorg() : display_.xvfb();
+};
+
+INSTANTIATE_TEST_SUITE_P(X11, BareXServer, ::testing::Values("Xvfb", "Xorg"),
+                         [](const auto& server) { return std::string(server.param); });
+
+TEST_P(BareXServer, AnswersProbesUnlessItIsStopped) {
+  xserver_.start();
   ASSERT_TRUE(loop_.wait_for_described()) << loop_.log_text();
   EXPECT_TRUE(loop_.probe(seconds(5)));
-  server_.signal(SIGSTOP);
+  xserver_.signal(SIGSTOP);
   int status = 0;
-  ASSERT_EQ(::waitpid(server_.pid(), &status, WUNTRACED), server_.pid());
+  ASSERT_EQ(::waitpid(xserver_.pid(), &status, WUNTRACED), xserver_.pid());
   const std::size_t before = loop_.services;
   EXPECT_FALSE(loop_.probe(milliseconds(700)));
   EXPECT_LT(loop_.services - before, 50U) << "the driver spins while the server is stopped";
   loop_.driver->look_at_process(loop_.out);
   EXPECT_EQ(loop_.last<CauseSeen>()->cause, "stopped");
-  server_.signal(SIGCONT);
+  xserver_.signal(SIGCONT);
   EXPECT_TRUE(loop_.run_until([&] { return loop_.count<ProbeAnswered>() == 2; }));
   EXPECT_TRUE(loop_.probe(seconds(5)));
   test::record_seen(loop_, "frozen");
 }
 
-TEST_F(OnXvfb, ABareServerIsGoneWithItsSignalAndSeenAgain) {
-  server_.start();
+TEST_P(BareXServer, IsGoneWithItsSignalAndSeenAgain) {
+  xserver_.start();
   ASSERT_TRUE(loop_.wait_for_described()) << loop_.log_text();
-  const Instant killed_at = monotonic_now();
-  server_.signal(SIGKILL);
+  xserver_.signal(SIGKILL);
   ASSERT_TRUE(loop_.run_until([&] { return loop_.count<Gone>() > 0; }));
-  EXPECT_LT(to_ms(monotonic_now() - killed_at), 200);
   EXPECT_EQ(loop_.last<Gone>()->end.signal, 9);
   EXPECT_EQ(loop_.last<Gone>()->text, "killed by signal 9 (SIGKILL)");
   test::record_seen(loop_, "killed");
-  server_.reap();
+  xserver_.reap();
   ASSERT_TRUE(loop_.run_until([&] { return loop_.logged("display.stale"); })) << loop_.log_text();
-  server_.start();
+  xserver_.start();
   ASSERT_TRUE(loop_.wait_for_described()) << loop_.log_text();
-  EXPECT_EQ(manifest()->pid, static_cast<std::uint64_t>(server_.pid()));
+  EXPECT_EQ(manifest()->pid, static_cast<std::uint64_t>(xserver_.pid()));
   test::record_seen(loop_, "back");
 }
 
-TEST_F(OnXvfb, ABareServerIsGoneWithItsExitCode) {
-  server_.start();
+TEST_P(BareXServer, IsGoneWithItsExitCode) {
+  xserver_.start();
   ASSERT_TRUE(loop_.wait_for_described()) << loop_.log_text();
-  server_.signal(SIGTERM);
-  ASSERT_TRUE(server_.reap());
+  xserver_.signal(SIGTERM);
+  ASSERT_TRUE(xserver_.reap());
   ASSERT_TRUE(loop_.run_until([&] { return loop_.count<Gone>() > 0; }));
   EXPECT_EQ(loop_.last<Gone>()->end.code, 0);
   test::record_seen(loop_, "ended");
@@ -197,6 +172,7 @@ struct Kind {
   std::string version_source;
   std::string role;
   std::optional<int> code_of_stop;  // none: it dies by the signal
+  bool manages_windows = false;
 };
 
 class EveryXCompositor : public OnXvfb, public ::testing::WithParamInterface<Kind> {
@@ -207,6 +183,10 @@ class EveryXCompositor : public OnXvfb, public ::testing::WithParamInterface<Kin
     ASSERT_TRUE(server_.wait_until_listening(display_.socket_path()));
     compositor_.start();
     ASSERT_TRUE(wait_for_name(GetParam().name)) << loop_.log_text();
+    // Whoever does both takes one role after the other.
+    ASSERT_TRUE(loop_.run_until([&] {
+      return !GetParam().manages_windows || find_part(*manifest(), "window_manager") != nullptr;
+    })) << as_text(*manifest());
   }
   void stop() {
     compositor_.signal(SIGSTOP);
@@ -231,9 +211,10 @@ INSTANTIATE_TEST_SUITE_P(
              "0.8.18",
              "executable",
              "compositing_manager",
-             0},
-        Kind{"kwin_x11", {"/usr/bin/kwin_x11", "--replace"}, "5.27.5", "executable", "compositing_manager", 15},
-        Kind{"openbox", {"/usr/bin/openbox"}, "3.6.1", "executable", "window_manager", 0}),
+             0,
+             true},
+        Kind{"kwin_x11", {"/usr/bin/kwin_x11", "--replace"}, "5.27.5", "executable", "compositing_manager", 15, true},
+        Kind{"openbox", {"/usr/bin/openbox"}, "3.6.1", "executable", "window_manager", 0, true}),
     [](const auto& kind) { return kind.param.name; });
 
 TEST_P(EveryXCompositor, IsDescribed) {
@@ -287,10 +268,8 @@ TEST_P(EveryXCompositor, AnswersProbesUnlessItIsStopped) {
 }
 
 TEST_P(EveryXCompositor, IsGoneWithTheSignalThatKilledItAndSeenAgain) {
-  const Instant killed_at = monotonic_now();
   compositor_.signal(SIGKILL);
   ASSERT_TRUE(loop_.run_until([&] { return loop_.count<Gone>() > 0; }));
-  EXPECT_LT(to_ms(monotonic_now() - killed_at), 200);
   EXPECT_EQ(loop_.last<Gone>()->end.signal, 9);
   EXPECT_EQ(loop_.last<Gone>()->text, "killed by signal 9 (SIGKILL)");
   test::record_seen(loop_, "killed");
@@ -365,28 +344,26 @@ class ProbeOnXvfb : public OnXvfb {
     probe.start(monotonic_now());
     return turn([&] { return probe.service(monotonic_now()); }, &probe, timeout);
   }
-  // Whether nothing answers once the client is stopped; then a question is left open.
-  bool is_silent_when_stopped(agent::x11::ClientProbe& probe, const CompositorProcess& client) {
-    EXPECT_TRUE(answers(probe, seconds(5)));
-    EXPECT_TRUE(answers(probe, seconds(5))) << "the second time";
+  // Asks until the client itself answers twice in a row. A client has its role before it listens or composites, and picom
+  // redirects all windows for a moment only to see that nobody else does: of that one answer in a row may come.
+  void wait_until_client_answers(agent::x11::ClientProbe& probe, const std::function<bool()>& is_the_clients) {
+    const Instant end = monotonic_now() + seconds(20);
+    for (int in_a_row = 0; in_a_row < 2;) {
+      ASSERT_LT(monotonic_now(), end) << "the client never answered";
+      const bool is_answered = answers(probe, milliseconds(700));
+      if (!is_answered) probe.cancel();
+      in_a_row = is_answered && is_the_clients() ? in_a_row + 1 : 0;
+    }
+  }
+  void expect_silence_while_stopped(agent::x11::ClientProbe& probe, const CompositorProcess& client) {
     client.signal(SIGSTOP);
     int status = 0;
-    EXPECT_EQ(::waitpid(client.pid(), &status, WUNTRACED), client.pid());
+    ASSERT_EQ(::waitpid(client.pid(), &status, WUNTRACED), client.pid());
     // What it sent before it was stopped may still be on its way through the server, and be taken for an answer: the painting
     // of our window, and of its end.
     int on_their_way = 0;
     while (on_their_way < 3 && answers(probe, milliseconds(700))) ++on_their_way;
-    return on_their_way < 3;
-  }
-  void expect_silence_while_stopped(agent::x11::ClientProbe& probe, const CompositorProcess& client) {
-    // picom can be stopped at a moment at which the server paints without it: seen once in some twenty times on a busy machine,
-    // the cause is not known. That is why a driver asks /proc, too, before it believes an answer.
-    bool silent = false;
-    for (int tries = 0; tries < 5 && !silent; ++tries) {
-      client.signal(SIGCONT);
-      silent = is_silent_when_stopped(probe, client);
-    }
-    ASSERT_TRUE(silent);
+    ASSERT_LT(on_their_way, 3) << "who answers?";
     client.signal(SIGCONT);
     EXPECT_TRUE(turn([&] { return probe.service(monotonic_now()); }, &probe)) << "the answer comes late";
   }
@@ -409,10 +386,7 @@ TEST_P(PaintProbeOnXvfb, IsAnsweredByPaintingAlone) {
   CompositorProcess client = display_.client(GetParam().arguments);
   connect(client, GetParam().name);
   agent::x11::PaintProbe probe(*connection_);
-  // It has its role before it begins to composite.
-  const Instant end = monotonic_now() + seconds(5);
-  while (!probe.was_composited() && monotonic_now() < end) ASSERT_TRUE(answers(probe, seconds(5)));
-  ASSERT_TRUE(probe.was_composited());
+  ASSERT_NO_FATAL_FAILURE(wait_until_client_answers(probe, [&] { return probe.was_composited(); }));
   expect_silence_while_stopped(probe, client);
 }
 
@@ -420,177 +394,8 @@ TEST_F(ProbeOnXvfb, FrameExtentsAreAnsweredByTheWindowManagerAlone) {
   CompositorProcess client = display_.client({"/usr/bin/openbox"});
   connect(client, "openbox");
   agent::x11::FrameExtentsProbe probe(*connection_, atoms_);
-  // It has its role before it listens: the first questions may be lost.
-  const Instant end = monotonic_now() + seconds(5);
-  while (!answers(probe, milliseconds(200)) && monotonic_now() < end) probe.cancel();
+  ASSERT_NO_FATAL_FAILURE(wait_until_client_answers(probe, [] { return true; }));
   expect_silence_while_stopped(probe, client);
-}
-
-// --- commands ---
-
-Value size_of(const std::string& output, int width_px, int height_px) {
-  return Value::map({{"output", output}, {"width_px", width_px}, {"height_px", height_px}});
-}
-
-class XCommands : public OnXvfb {
- protected:
-  void start(CompositorProcess& server) {
-    server.start();
-    ASSERT_TRUE(loop_.wait_for_described()) << loop_.log_text();
-  }
-  // The witness that isn't our code.
-  std::string xrandr() const { return output_of("xrandr -d " + display_.name() + " 2>&1"); }
-  bool output_becomes(const std::string& name, msg::OutputState state) {
-    return loop_.run_until([&] {
-      const auto* states = loop_.last<OutputsChanged>();
-      return states != nullptr && ::testing::Value(states->outputs, Contains(Pair(name, state)));
-    });
-  }
-};
-
-TEST_F(XCommands, AreAnnouncedOrRefusedWithAReason) {
-  start(server_);
-  for (const char* name : {"output.enable", "output.disable", "output.mode", "output.position"}) {
-    EXPECT_THAT(manifest()->commands,
-                Contains(AllOf(Field(&msg::CommandSupport::name, name), Field(&msg::CommandSupport::supported, true))));
-  }
-  for (const char* name : {"output.scale", "output.transform", "output.power"}) {
-    const auto refused = loop_.run(name, Value::map({{"output", "screen"}}));
-    EXPECT_EQ(refused.status, Status::kUnsupported) << as_text(refused);
-    EXPECT_THAT(manifest()->commands,
-                Contains(AllOf(Field(&msg::CommandSupport::name, name), Field(&msg::CommandSupport::supported, false),
-                               Field(&msg::CommandSupport::reason, refused.error))));
-  }
-  EXPECT_EQ(loop_.run("output.paint", Value::map()).status, Status::kNotFound);
-  test::expect_and_record_refusals(loop_, "screen");
-}
-
-TEST_F(XCommands, SetANewModeAndAPosition) {
-  start(server_);
-  const auto done = loop_.run("output.mode", size_of("screen", 800, 600));
-  EXPECT_EQ(done.status, Status::kDone) << as_text(done);
-  EXPECT_EQ(field(*done.result.find("before"), "current_mode", "width_px"), Value(1280));
-  EXPECT_EQ(field(*done.result.find("after"), "current_mode", "width_px"), Value(800));
-  EXPECT_THAT(xrandr(), HasSubstr("screen connected 800x600+0+0"));
-  const auto moved = loop_.run("output.position", Value::map({{"output", "screen"}, {"x", 100}, {"y", 50}}));
-  EXPECT_EQ(moved.status, Status::kDone) << as_text(moved);
-  EXPECT_THAT(xrandr(), HasSubstr("screen connected 800x600+100+50"));
-  EXPECT_TRUE(loop_.run_until([&] {
-    return manifest()->outputs.size() == 1 && manifest()->outputs.front().x == 100 &&
-           manifest()->outputs.front().current_mode->width_px == 800;
-  }));
-  test::record_command(loop_, "output.mode", done);
-  test::record_command(loop_, "output.position", moved);
-}
-
-TEST_F(XCommands, RefuseAModeBeyondTheServersLimit) {
-  start(server_);
-  const auto refused = loop_.run("output.mode", size_of("screen", 4000, 3000));
-  EXPECT_EQ(refused.status, Status::kUnsupported) << as_text(refused);
-  EXPECT_THAT(refused.error, HasSubstr("1280x1024"));
-  EXPECT_THAT(xrandr(), HasSubstr("screen connected 1280x1024+0+0"));
-  EXPECT_EQ(loop_.run("output.mode", size_of("screen", 99999, 3000)).status, Status::kMalformed);
-}
-
-TEST_F(XCommands, DisableAndEnable) {
-  start(server_);
-  const auto off = loop_.run("output.disable", Value::map({{"output", "screen"}}));
-  EXPECT_EQ(off.status, Status::kDone) << as_text(off);
-  EXPECT_THAT(xrandr(), HasSubstr("screen connected\n")) << "without a size";
-  EXPECT_TRUE(output_becomes("screen", msg::OutputState::kOff));
-  const auto on = loop_.run("output.enable", Value::map({{"output", "screen"}}));
-  EXPECT_EQ(on.status, Status::kDone) << as_text(on);
-  EXPECT_THAT(xrandr(), HasSubstr("screen connected 1280x1024+0+0"));
-  EXPECT_TRUE(output_becomes("screen", msg::OutputState::kOn));
-  test::record_command(loop_, "output.disable", off);
-  test::record_command(loop_, "output.enable", on);
-}
-
-TEST_F(XCommands, NameTheOutputsThatAreThere) {
-  start(server_);
-  const auto refused = loop_.run("output.disable", Value::map({{"output", "NOPE-1"}}));
-  EXPECT_EQ(refused.status, Status::kNotFound) << as_text(refused);
-  EXPECT_THAT(refused.error, AllOf(HasSubstr("NOPE-1"), HasSubstr("has screen")));
-  const auto unknown = loop_.run("output.disable", Value::map({{"output", "screen"}, {"force", true}}));
-  EXPECT_EQ(unknown.status, Status::kMalformed) << as_text(unknown);
-}
-
-TEST_F(XCommands, EndByTheirDeadlineWhenTheServerIsStopped) {
-  start(server_);
-  server_.signal(SIGSTOP);
-  int status = 0;
-  ASSERT_EQ(::waitpid(server_.pid(), &status, WUNTRACED), server_.pid());
-  const auto late = loop_.run("output.disable", Value::map({{"output", "screen"}}), milliseconds(300));
-  EXPECT_EQ(late.status, Status::kDeadline) << as_text(late);
-  server_.signal(SIGCONT);
-  const auto done = loop_.run("output.mode", size_of("screen", 640, 480));
-  EXPECT_EQ(done.status, Status::kDone) << as_text(done);
-  EXPECT_THAT(xrandr(), HasSubstr("screen connected 640x480+0+0")) << "the late command changed nothing";
-}
-
-TEST_F(XCommands, ChangeSeveralOutputsOfARealServer) {
-  CompositorProcess xorg = display_.xorg();
-  start(xorg);
-  Value wide = size_of("DUMMY0", 1024, 768);
-  wide.set("x", Value(0));
-  wide.set("y", Value(600));
-  Value added = size_of("DUMMY1", 800, 600);
-  added.set("x", Value(0));
-  added.set("y", Value(0));
-  const auto done = loop_.run("output.configure", test::configure({wide, added}));
-  EXPECT_EQ(done.status, Status::kDone) << as_text(done);
-  EXPECT_THAT(xrandr(), AllOf(HasSubstr("DUMMY0 connected primary 1024x768+0+600"),
-                              HasSubstr("DUMMY1 connected 800x600+0+0"), HasSubstr("current 1024 x 1368")));
-  test::record_command(loop_, "output.configure", done);
-  const auto scaled =
-      loop_.run("output.configure", test::configure({Value::map({{"output", "DUMMY0"}, {"scale", 2}})}));
-  EXPECT_EQ(scaled.status, Status::kUnsupported) << as_text(scaled);
-  EXPECT_THAT(scaled.error, HasSubstr("scale"));
-  Value huge = size_of("DUMMY1", 16000, 16000);
-  const auto stopped =
-      loop_.run("output.configure", test::configure({Value::map({{"output", "DUMMY0"}, {"x", 10}, {"y", 0}}), huge}));
-  EXPECT_NE(stopped.status, Status::kDone) << as_text(stopped);
-  EXPECT_NE(stopped.result.find("after"), nullptr) << "what was done before it failed: " << as_text(stopped);
-  const auto off =
-      loop_.run("output.configure", test::configure({Value::map({{"output", "DUMMY1"}, {"enabled", false}})}));
-  EXPECT_EQ(off.status, Status::kDone) << as_text(off);
-}
-
-TEST_F(XCommands, DriveTheOutputsOfARealServer) {
-  CompositorProcess xorg = display_.xorg();
-  start(xorg);
-  EXPECT_EQ(manifest()->name, "Xorg");
-  ASSERT_EQ(manifest()->outputs.size(), 1U) << as_text(*manifest());
-  EXPECT_GT(manifest()->outputs.front().modes.size(), 1U) << as_text(*manifest());
-
-  const auto mode = loop_.run("output.mode", size_of("DUMMY0", 1024, 768));
-  EXPECT_EQ(mode.status, Status::kDone) << as_text(mode);
-  EXPECT_THAT(xrandr(), HasSubstr("DUMMY0 connected primary 1024x768+0+0"));
-
-  // An output that is not connected is there as soon as it has a mode.
-  const auto added = loop_.run("output.mode", size_of("DUMMY1", 800, 600));
-  EXPECT_EQ(added.status, Status::kDone) << as_text(added);
-  EXPECT_THAT(xrandr(), HasSubstr("DUMMY1 connected 800x600+1024+0"));
-  EXPECT_THAT(xrandr(), HasSubstr("current 1824 x 768"));
-  EXPECT_TRUE(output_becomes("DUMMY1", msg::OutputState::kOn));
-
-  const auto moved = loop_.run("output.position", Value::map({{"output", "DUMMY1"}, {"x", 0}, {"y", 768}}));
-  EXPECT_EQ(moved.status, Status::kDone) << as_text(moved);
-  EXPECT_THAT(xrandr(), AllOf(HasSubstr("DUMMY1 connected 800x600+0+768"), HasSubstr("current 1024 x 1368")));
-
-  const auto off = loop_.run("output.disable", Value::map({{"output", "DUMMY1"}}));
-  EXPECT_EQ(off.status, Status::kDone) << as_text(off);
-  EXPECT_THAT(xrandr(), HasSubstr("current 1024 x 768"));
-  const auto on = loop_.run("output.enable", Value::map({{"output", "DUMMY1"}}));
-  EXPECT_EQ(on.status, Status::kDone) << as_text(on);
-  EXPECT_THAT(xrandr(), HasSubstr("DUMMY1 connected 800x600+0+768")) << "it is where it was";
-
-  test::record_seen(loop_, "up");
-  test::record_command(loop_, "output.mode", mode);
-  test::record_command(loop_, "output.position", moved);
-  test::record_command(loop_, "output.disable", off);
-  test::record_command(loop_, "output.enable", on);
-  test::expect_and_record_refusals(loop_, "DUMMY0");
 }
 
 }  // namespace

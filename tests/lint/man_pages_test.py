@@ -14,8 +14,13 @@ import unittest
 BIN = MAN = ""
 PAGES = {"compositord.8": "compositord", "compositor-agent.1": "compositor-agent", "compositorctl.1": "compositorctl",
          "trace_replay.1": "trace_replay", "compositord.yaml.5": None}
-SUBCOMMANDS = {"compositorctl": ["ls", "show", "manifest", "watch", "run", "jobs", "job", "cancel",
-                                 "req", "screenshot", "sub", "dump"], "compositor-agent": ["run"]}
+SUBCOMMANDS = {"compositorctl": ["ls", "show", "manifest", "diff", "outages", "sla", "watch", "run", "jobs", "job", "cancel",
+                                 "req", "screenshot", "sub", "dump", "alerts", "ack", "silence", "maintenance", "wait",
+                                 "diagnose", "top", "peers"], "compositor-agent": ["run"]}
+
+# Commands below a command.
+BELOW = [("compositorctl", "silence", "add"), ("compositorctl", "silence", "expire"),
+         ("compositorctl", "maintenance", "start"), ("compositorctl", "maintenance", "stop")]
 
 
 def read(path):
@@ -65,7 +70,7 @@ def keys_of(yaml):
             continue
         indent, name, value = match.groups()
         if indent:
-            keys[f"{section}.{name}"] = value
+            keys[f"{section}.{name}"] = None if name == "dir" else value
         elif value or name in ("bus", "feed"):
             keys[name] = None
         else:
@@ -106,6 +111,7 @@ class ManualPages(unittest.TestCase):
             if program is None:
                 continue
             helps = [help_of(program)] + [help_of(program, command) for command in SUBCOMMANDS.get(program, [])]
+            helps += [help_of(*command) for command in BELOW if command[0] == program]
             told = set().union(*map(options_of, helps))
             self.assertGreater(len(told), 3, "the help text has another form than this test knows")
             self.assertEqual(told, options_of_page(read(os.path.join(MAN, page))), page)

@@ -30,20 +30,29 @@ void FeedWatch::check_seq(const msg::Value& header) {
     epoch_ = epoch;
     seqs_.clear();
     statuses_.clear();
-    firing_.clear();
   }
   if (seq != ++seqs_[kind]) failures_.add(fmt::format("a gap before {} {}", kind, seq));
 }
 
 void FeedWatch::take_alert(const msg::Alert& alert) {
   ++alerts_;
-  failures_.note(fmt::format("alert {} {} {}: {}", alert.id, alert.layer, name_of(alert.state), alert.text));
-  const auto key = std::make_pair(alert.id, alert.layer);
-  if (alert.state == msg::AlertState::kFiring) {
-    firing_.insert(key);
-  } else if (firing_.erase(key) == 0) {
-    failures_.add(fmt::format("{} {} was resolved and had not fired", alert.id, alert.layer));
+  failures_.note(fmt::format("alert {} {} {}: {}", alert.id, alert.about, name_of(alert.state), alert.text));
+  const auto key = std::make_pair(alert.id, alert.about);
+  const auto known = firing_.find(key);
+  const bool of_this_epoch = known != firing_.end() && known->second.epoch == epoch_;
+  if (of_this_epoch && known->second.alert.alert != alert.alert) {
+    failures_.add(fmt::format("{} {} has two lives at once", alert.id, alert.about));
   }
+  if (alert.state == msg::AlertState::kFiring) {
+    firing_.insert_or_assign(key, Firing{alert, epoch_});
+    return;
+  }
+  // The beginning may have been told in an earlier epoch, or be in the journal only: then a snapshot has it.
+  const bool from_before = !alert.alert.starts_with(fmt::format("{:016x}", epoch_));
+  if (known == firing_.end() && !from_before) {
+    failures_.add(fmt::format("{} {} was resolved and had not fired", alert.id, alert.about));
+  }
+  firing_.erase(key);
 }
 
 const msg::Status* FeedWatch::status(const std::string& id) const {
@@ -51,12 +60,14 @@ const msg::Status* FeedWatch::status(const std::string& id) const {
   return it == statuses_.end() ? nullptr : &it->second;
 }
 
-std::set<std::string> FeedWatch::firing(const std::string& id) const {
-  std::set<std::string> layers;
-  for (const auto& entry : firing_) {
-    if (entry.first == id) layers.insert(entry.second);
+std::set<std::string> FeedWatch::firing(const std::string& id, bool calm) const {
+  std::set<std::string> abouts;
+  for (auto it = firing_.lower_bound({id, {}}); it != firing_.end() && it->first.first == id; ++it) {
+    const std::string& about = it->first.second;
+    const bool of_compositor = about == "agent" || about == "compositor" || about.starts_with("output/");
+    if (of_compositor && it->second.epoch == epoch_ && !(calm && it->second.alert.flapping)) abouts.insert(about);
   }
-  return layers;
+  return abouts;
 }
 
 }  // namespace compositord::sim

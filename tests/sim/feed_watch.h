@@ -23,8 +23,8 @@ class FeedWatch {
   void published(const wire::Frames& frames);
   // The last status of a compositor in this epoch, or nullptr.
   const msg::Status* status(const std::string& id) const;
-  // The layers of a compositor whose alerts fire.
-  std::set<std::string> firing(const std::string& id) const;
+  // What of a compositor has an alert that fires; without those that merely have not calmed down yet, when `calm`.
+  std::set<std::string> firing(const std::string& id, bool calm) const;
   std::uint64_t alerts() const noexcept { return alerts_; }
 
  private:
@@ -36,7 +36,12 @@ class FeedWatch {
   std::int64_t epoch_ = 0;
   std::map<std::string, std::int64_t> seqs_;
   std::map<std::string, msg::Status> statuses_;
-  std::set<std::pair<std::string, std::string>> firing_;
+  // By id and about. One of an earlier epoch may have been told and not journalled: the disk failed, or took its time.
+  struct Firing {
+    msg::Alert alert;
+    std::int64_t epoch = 0;
+  };
+  std::map<std::pair<std::string, std::string>, Firing> firing_;
   std::uint64_t alerts_ = 0;
 };
 

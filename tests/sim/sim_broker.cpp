@@ -99,6 +99,7 @@ void SimBroker::apply_outputs() {
   digest_.add(events_.now());
   broker::Outputs out = std::exchange(out_, {});
   for (broker::StoreWrite& write : out.store_writes) commit(std::move(write));
+  for (const broker::StoreRead& read : out.store_reads) push(broker::input::StoreAnswered{read.read_id, {}});
   for (broker::Send& send : out.sends) {
     digest_.add(send.peer.value());
     digest_.add(send.frames);

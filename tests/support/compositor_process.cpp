@@ -105,15 +105,29 @@ CompositorProcess CompositorProcess::cage(const RuntimeDir& dir) {
           {"WLR_BACKENDS=headless", "WLR_LIBINPUT_NO_DEVICES=1", "WLR_RENDERER=pixman"}};
 }
 
-CompositorProcess CompositorProcess::kwin(const RuntimeDir& dir, int outputs) {
+namespace {
+
+CompositorProcess kwin_with(const RuntimeDir& dir, int outputs, std::vector<std::string> environment) {
   const std::string copy = dir.path() + "/kwin_wayland";
   std::filesystem::copy_file("/usr/bin/kwin_wayland", copy);
-  return {
-      dir,
-      {copy, "--virtual", "--width", "1280", "--height", "720", "--output-count", std::to_string(outputs),
-       "--no-lockscreen", "--no-global-shortcuts"},
-      {"KWIN_COMPOSE=Q", "DBUS_SESSION_BUS_ADDRESS=unix:path=" + dir.path() + "/bus", "XDG_CONFIG_HOME=" + dir.path()},
-      User::kOurs};
+  environment.insert(environment.end(), {"DBUS_SESSION_BUS_ADDRESS=unix:path=" + dir.path() + "/bus",
+                                         "XDG_CONFIG_HOME=" + dir.path(), "XDG_CACHE_HOME=" + dir.path()});
+  return {dir,
+          {copy, "--virtual", "--width", "1280", "--height", "720", "--output-count", std::to_string(outputs),
+           "--no-lockscreen", "--no-global-shortcuts"},
+          std::move(environment),
+          CompositorProcess::User::kOurs};
+}
+
+}  // namespace
+
+CompositorProcess CompositorProcess::kwin(const RuntimeDir& dir, int outputs) {
+  return kwin_with(dir, outputs, {"KWIN_COMPOSE=Q"});
+}
+
+CompositorProcess CompositorProcess::kwin_gl(const RuntimeDir& dir, int outputs, std::vector<std::string> environment) {
+  environment.insert(environment.end(), {"KWIN_COMPOSE=O2", "LIBGL_ALWAYS_SOFTWARE=1"});
+  return kwin_with(dir, outputs, std::move(environment));
 }
 
 CompositorProcess CompositorProcess::mutter(const RuntimeDir& dir, const std::vector<std::string>& monitors) {

@@ -35,6 +35,8 @@ class CompositorProcess {
   // Needs a session bus in the same directory, and its own copy of the executable: the installed one has file capabilities, which
   // containers forbid.
   static CompositorProcess kwin(const RuntimeDir& dir, int outputs = 1);
+  // The same, drawing with OpenGL in software, without which it takes no screenshots; `environment` besides.
+  static CompositorProcess kwin_gl(const RuntimeDir& dir, int outputs, std::vector<std::string> environment = {});
   // Needs a session bus, too. Its outputs are called Meta-0, Meta-1, …
   static CompositorProcess mutter(const RuntimeDir& dir, const std::vector<std::string>& monitors = {"1280x720@60"});
   // No compositor, but what desktops' compositors don't start without. Listens at the display "bus".

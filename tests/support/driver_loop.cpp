@@ -12,7 +12,9 @@
 namespace compositord::test {
 
 DriverLoop::DriverLoop(agent::DisplaySettings settings)
-    : watch(std::move(settings), agent::make_wayland_family_driver) {}
+    : watch(std::move(settings), [](agent::ConnectedDisplay display, Instant now) {
+        return agent::make_wayland_family_driver(std::move(display), now);
+      }) {}
 
 bool DriverLoop::run_until(const std::function<bool()>& done, std::chrono::milliseconds timeout) {
   const Instant end = monotonic_now() + timeout;

@@ -66,8 +66,10 @@ Result<broker::StoredState> FaultyStore::load(UnixMs now) {
 
 Result<void> FaultyStore::commit(std::span<const broker::StoreWrite> writes) {
   std::vector<std::string> ids;
-  for (const broker::StoreWrite& write : writes)
-    ids.push_back(std::visit([](const auto& r) { return r.id; }, write.record));
+  for (const broker::StoreWrite& write : writes) {
+    if (const auto* compositor = std::get_if<broker::CompositorRecord>(&write.record)) ids.push_back(compositor->id);
+    if (const auto* job = std::get_if<broker::JobRecord>(&write.record)) ids.push_back(job->id);
+  }
   const bool fails = faults_->enter(std::move(ids));
   Result<void> outcome;
   if (fails) {
@@ -79,6 +81,14 @@ Result<void> FaultyStore::commit(std::span<const broker::StoreWrite> writes) {
   }
   faults_->leave();
   return outcome;
+}
+
+Result<broker::StoreRows> FaultyStore::read(const broker::StoreQuery& query) {
+  return inner_ ? inner_->read(query) : Result<broker::StoreRows>();
+}
+
+std::optional<broker::StoreFileNews> FaultyStore::take_file_news() {
+  return inner_ ? inner_->take_file_news() : std::nullopt;
 }
 
 }  // namespace compositord::test

@@ -49,6 +49,8 @@ class FaultyStore final : public broker::Store {
   explicit FaultyStore(std::shared_ptr<StoreFaults> faults, std::unique_ptr<broker::Store> inner = nullptr);
   Result<broker::StoredState> load(UnixMs now) override;
   Result<void> commit(std::span<const broker::StoreWrite> writes) override;
+  Result<broker::StoreRows> read(const broker::StoreQuery& query) override;
+  std::optional<broker::StoreFileNews> take_file_news() override;
 
  private:
   std::shared_ptr<StoreFaults> faults_;

@@ -1,8 +1,9 @@
 #pragma once
-// What a store keeps, in memory: for stores that tests make up.
+// What a store keeps, in memory: for stores that tests make up. Not history.
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "broker/core/record.h"
 
@@ -17,6 +18,8 @@ class KeptRecords {
  private:
   std::map<std::string, broker::CompositorRecord> compositors_;
   std::map<std::string, broker::JobRecord> jobs_;
+  std::map<std::string, broker::AlertRecord> alerts_;
+  std::map<std::string, broker::WindowRecord> windows_;
 };
 
 }  // namespace compositord::test

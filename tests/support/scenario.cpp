@@ -92,10 +92,14 @@ msg::Value report_of(const std::vector<std::string>& words) {
     output.set("name", key.substr(7));
     outputs.push(std::move(output));
   }
-  return msg::Value::map({{"sent_at", 0},
-                          {"process", std::move(process)},
-                          {"progress", fact(find_entry(words, "progress", "ok"))},
-                          {"outputs", std::move(outputs)}});
+  msg::Value report = msg::Value::map({{"sent_at", value_of(find_entry(words, "sent_at", "0"))},
+                                       {"process", std::move(process)},
+                                       {"progress", fact(find_entry(words, "progress", "ok"))},
+                                       {"outputs", std::move(outputs)}});
+  if (const std::string mib = find_entry(words, "rss_mib"); !mib.empty()) {
+    report.set("metrics", msg::Value::map({{"rss_bytes", std::uint64_t{std::stoull(mib)} << 20U}}));
+  }
+  return report;
 }
 
 // A manifest whose canonical encoding has exactly `bytes` bytes, when that is asked for.
@@ -155,7 +159,15 @@ void Scenario::line(const std::string& text) {
   if (words[0] == "peer") return set_peer(words);
   transcript_ += fmt::format("[{} ms] {}\n", to_ms(now_ - Instant{}), text);
   printed_at_ = now_;
-  if (words[0] == "store") return end_commits(words.at(1) == "ok", "the disk is full");
+  if (words[0] == "store" && words.size() > 2) return store_file(words);
+  if (words[0] == "store") {
+    end_commits(words.at(1) == "ok", "the disk is full");
+    return end_reads(words.at(1) == "ok", "the disk is full");
+  }
+  if (words[0] == "feed-dropped") {
+    return step(
+        broker::input::FeedDropped{std::stoull(words.at(1)), words.size() - 2, {words.begin() + 2, words.end()}});
+  }
   if (words[0] == "stalled") return step(broker::input::Stalled{duration_of(words.at(1))});
   if (words[0] == "subscriber") {
     wire::Frames frames;
@@ -305,6 +317,24 @@ void Scenario::end_commits(bool success, const std::string& why) {
   }
 }
 
+// What is read is empty: a scenario's store remembers nothing.
+void Scenario::end_reads(bool success, const std::string& why) {
+  for (const std::uint64_t id : std::exchange(reads_, {})) {
+    Result<broker::StoreRows> rows;
+    if (!success) rows = fail(Status::kStore, why);
+    step(broker::input::StoreAnswered{id, std::move(rows)});
+  }
+}
+
+// store file [set_aside=NAME] [why=…] [replaced=true]
+void Scenario::store_file(const Words& words) {
+  broker::input::StoreFile file;
+  if (const std::string name = find_entry(words, "set_aside"); !name.empty()) file.set_aside.push_back(name);
+  file.why = find_entry(words, "why");
+  file.replaced = find_entry(words, "replaced") == "true";
+  step(std::move(file));
+}
+
 void Scenario::advance_to(Instant at) {
   while (core_->next_deadline() <= at && error_.empty()) {
     now_ = std::max(now_, core_->next_deadline());
@@ -339,8 +369,14 @@ void Scenario::say(const std::string& text) {
 
 void Scenario::say(const broker::Outputs& out) {
   for (const broker::StoreWrite& write : out.store_writes) {
-    commits_.push_back(write.commit_id);
+    // Of history, for which nobody waits.
+    if (write.commit_id == 0 && !shown_.contains("history")) continue;
+    if (write.commit_id != 0) commits_.push_back(write.commit_id);
     say(text_of(write));
+  }
+  for (const broker::StoreRead& read : out.store_reads) {
+    reads_.push_back(read.read_id);
+    say(fmt::format("read {}", read.read_id));
   }
   for (const broker::Send& send : out.sends) {
     const std::optional<broker::SendError> failed = fate_of(send);
@@ -353,6 +389,11 @@ void Scenario::say(const broker::Outputs& out) {
     if ((topic.ends_with("bus/tick") || topic.ends_with("bus/stats")) && !shown_.contains("ticks")) continue;
     say(text_of(frames));
   }
+  for (const msg::Alert& notice : out.notices) {
+    say(fmt::format("notice {} {} of change {}", msg::name_of(notice.state), notice.alert.substr(28), notice.change));
+  }
+  for (const std::uint64_t reload : out.reloads) say(fmt::format("reload {}", reload));
+  for (const Severity level : out.log_levels) say("log level " + std::string(severity_name(level)));
   for (const LogEvent& event : out.log) {
     say("log " + std::string(severity_name(event.severity)) + " " + to_text(event));
   }

@@ -51,6 +51,8 @@ class Scenario {
   void configure(const Words& words);
   void set_peer(const Words& words);
   void end_commits(bool success, const std::string& why);
+  void end_reads(bool success, const std::string& why);
+  void store_file(const Words& words);
   // Nothing when it goes out.
   std::optional<broker::SendError> fate_of(const broker::Send& send);
 
@@ -62,7 +64,8 @@ class Scenario {
   std::map<std::string, broker::SendError> broken_peers_;  // what a send to them brings
   std::vector<broker::input::SendFailed> failures_;        // of the last step, to be told in the next
   std::vector<std::uint64_t> commits_;                     // not ended yet
-  std::set<std::string> shown_;                            // what is printed though it comes all the time
+  std::vector<std::uint64_t> reads_;
+  std::set<std::string> shown_;  // what is printed though it comes all the time
   std::int64_t last_call_id_ = 0;
   Instant now_;
   Instant printed_at_ = kNever;

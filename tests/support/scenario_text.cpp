@@ -70,9 +70,14 @@ std::string text_of_status(const msg::Value& status) {
 std::string text_of_payload(std::string_view kind, const msg::Value& payload) {
   if (kind == "status") return text_of_status(payload);
   if (kind == "alert") {
-    return fmt::format("{} {} {} \"{}\" since={} at={}", string_at(payload, "state"), string_at(payload, "severity"),
-                       string_at(payload, "layer"), string_at(payload, "text"), string_at(payload, "since"),
-                       string_at(payload, "at"));
+    std::string text = fmt::format("{} {} {} {} \"{}\" since={} at={} change={}", string_at(payload, "state"),
+                                   string_at(payload, "severity"), string_at(payload, "kind"),
+                                   string_at(payload, "about"), string_at(payload, "text"), string_at(payload, "since"),
+                                   string_at(payload, "at"), string_at(payload, "change"));
+    for (const char* key : {"suppressed_by", "silenced_by"}) {
+      if (const std::string by = string_at(payload, key); !by.empty()) text += fmt::format(" {}={}", key, by);
+    }
+    return text;
   }
   if (kind == "output") return string_at(payload, "state");
   return msg::encode_json(payload);
@@ -130,7 +135,19 @@ std::string text_of(const broker::StoreWrite& write) {
                        job->id.substr(job->id.size() - 4), msg::name_of(job->state), job->attempts, job->status,
                        job->erased ? " erased" : "");
   }
-  const auto& compositor = std::get<broker::CompositorRecord>(write.record);
+  if (const auto* alert = std::get_if<broker::AlertRecord>(&write.record)) {
+    return fmt::format("store {} alert {} {} {}", write.commit_id, alert->id.substr(alert->id.size() - 4),
+                       alert->subject,
+                       alert->erased   ? "erased"
+                       : alert->active ? "fires"
+                                       : "ended");
+  }
+  if (const auto* window = std::get_if<broker::WindowRecord>(&write.record)) {
+    return fmt::format("store {} {}{}", write.commit_id, window->id, window->erased ? " erased" : "");
+  }
+  const auto* found = std::get_if<broker::CompositorRecord>(&write.record);
+  if (found == nullptr) return "store history " + broker::key_of(write.record);
+  const broker::CompositorRecord& compositor = *found;
   return fmt::format("store {} {} revision={} manifest={} bytes", write.commit_id, compositor.id, compositor.revision,
                      compositor.manifest.size());
 }

@@ -21,7 +21,8 @@ void record_seen(const DriverLoop& loop, std::string_view fact);
 void record_command(const DriverLoop& loop, std::string_view method,
                     const agent::driver_event::CommandFinished& finished);
 
-// Executes every command that the manifest calls unsupported, expects 501 with the manifest's reason, and records that.
-void expect_and_record_refusals(DriverLoop& loop, const std::string& output);
+// Executes every command that the manifest calls unsupported, expects 501 with the manifest's reason, and records that; not of `elsewhere`,
+// which another test records under other conditions.
+void expect_and_record_refusals(DriverLoop& loop, const std::string& output, std::string_view elsewhere = {});
 
 }  // namespace compositord::test

@@ -130,8 +130,10 @@ TinyCompositor::TinyCompositor(const std::string& path, std::vector<TinyOutput> 
   if (!listens || wl_display_add_socket_fd(impl_->display, fd) != 0) throw std::runtime_error("no socket");
   impl_->answer = answer;
   wl_display_init_shm(impl_->display);
-  wl_global_create(impl_->display, &zwlr_screencopy_manager_v1_interface, static_cast<int>(screencopy_version), nullptr,
-                   TinyRequests::bind_manager);
+  if (screencopy_version > 0) {
+    wl_global_create(impl_->display, &zwlr_screencopy_manager_v1_interface, static_cast<int>(screencopy_version),
+                     nullptr, TinyRequests::bind_manager);
+  }
   for (TinyOutput& facts : outputs) {
     impl_->outputs.push_back(std::make_unique<Impl::Output>(Impl::Output{impl_.get(), std::move(facts), nullptr}));
     Impl::Output& output = *impl_->outputs.back();
@@ -143,6 +145,14 @@ TinyCompositor::~TinyCompositor() {
   wl_display_destroy_clients(impl_->display);
   wl_display_destroy(impl_->display);
 }
+
+wl_display* TinyCompositor::display() const noexcept { return impl_->display; }
+
+const TinyOutput& TinyCompositor::output_of(wl_resource* output) {
+  return static_cast<Impl::Output*>(wl_resource_get_user_data(output))->facts;
+}
+
+void TinyCompositor::unplug() { wl_global_destroy(std::exchange(impl_->outputs.front()->global, nullptr)); }
 
 void TinyCompositor::turn() {
   wl_event_loop_dispatch(wl_display_get_event_loop(impl_->display), 0);

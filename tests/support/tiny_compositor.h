@@ -1,12 +1,15 @@
 #pragma once
-// A Wayland compositor in this process that has outputs and wlr-screencopy, and nothing on them: for what real compositors can't be
-// brought to do. Made with libwayland-server, so its protocol is right wherever a test doesn't want it wrong. It does something only
+// A Wayland compositor in this process that has outputs, and wlr-screencopy if it is wanted, and nothing on them: for what real compositors
+// can't be brought to do. Made with libwayland-server, so its protocol is right wherever a test doesn't want it wrong. It does something only
 // within turn().
 
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
+
+struct wl_display;
+struct wl_resource;
 
 namespace compositord::test {
 
@@ -35,13 +38,19 @@ enum class TinyAnswer : std::uint8_t {
 
 class TinyCompositor {
  public:
-  // Listens at `path`. `screencopy_version` 1 … 3.
+  // Listens at `path`. `screencopy_version` 1 … 3, or 0 for none.
   TinyCompositor(const std::string& path, std::vector<TinyOutput> outputs, TinyAnswer answer,
                  std::uint32_t screencopy_version = 3);
   ~TinyCompositor();
   TinyCompositor(const TinyCompositor&) = delete;
   TinyCompositor& operator=(const TinyCompositor&) = delete;
 
+  // For more globals, before anybody connects.
+  wl_display* display() const noexcept;
+  // What is behind a resource of a wl_output.
+  static const TinyOutput& output_of(wl_resource* output);
+  // The first output goes.
+  void unplug();
   // Does what clients have asked for since the last time.
   void turn();
 

@@ -49,6 +49,12 @@ CompositorProcess XDisplay::xorg() const {
           {}};
 }
 
+CompositorProcess XDisplay::xephyr(const XDisplay& host) const {
+  return {dir_,
+          {"/usr/bin/Xephyr", name_, "-screen", "800x600", "-noreset", "-nolisten", "tcp", "-ac"},
+          {"DISPLAY=" + host.name()}};
+}
+
 CompositorProcess XDisplay::client(std::vector<std::string> arguments) const {
   return {dir_, std::move(arguments), {"DISPLAY=" + name_, "LIBGL_ALWAYS_SOFTWARE=1"}};
 }

@@ -21,6 +21,8 @@ class XDisplay {
   CompositorProcess xvfb() const;
   // Xorg with the dummy driver: DUMMY0 on, DUMMY1 and more to be added.
   CompositorProcess xorg() const;
+  // Xephyr, 800x600: a server in a window of another, `host`, and the one that turns its output.
+  CompositorProcess xephyr(const XDisplay& host) const;
   // A program on this display.
   CompositorProcess client(std::vector<std::string> arguments) const;
 

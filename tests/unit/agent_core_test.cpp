@@ -42,6 +42,7 @@ class AgentCoreTest : public testing::Test {
     for (wire::Frames& frames : out.sends) sends_.push_back(std::move(frames));
     for (Execute& execute : out.executes) executes_.push_back(std::move(execute));
     new_sockets_ += out.new_socket ? 1 : 0;
+    usage_looks_ += out.look_at_usage ? 1 : 0;
     finished_ = out.finished;
     if (out.start_probe && answers_probes_) step(input::FromDriver{event::ProbeAnswered{}});
   }
@@ -125,6 +126,7 @@ class AgentCoreTest : public testing::Test {
   msg::Value last_call_id_;
   msg::Value last_params_;
   int new_sockets_ = 0;
+  int usage_looks_ = 0;
   bool finished_ = false;
   bool answers_probes_ = true;
 };
@@ -354,6 +356,18 @@ TEST_F(AgentCoreTest, AnXServerThatGoesOnWithoutItsCompositorIsNotWell) {
   describe(bare);
   reported();
   EXPECT_EQ(process("state"), msg::Value("running")) << "it was switched off";
+  // How it ended may become known only after the server was found to go on without it.
+  for (const bool crashed : {true, false}) {
+    step(input::FromDriver{event::Described{composited}});
+    step(input::FromDriver{event::Gone{{}, "ended, and the kernel did not tell how"}});
+    describe(bare);
+    reported();
+    EXPECT_EQ(process("state"), msg::Value("exited"));
+    const ProcessEnd end = crashed ? ProcessEnd{{}, 11} : ProcessEnd{0, {}};
+    step(input::EndTold{event::Gone{end, "told", false, "systemd"}});
+    reported();
+    EXPECT_EQ(process("state"), msg::Value(crashed ? "killed" : "running"));
+  }
 }
 
 TEST_F(AgentCoreTest, ACommandEndsAtItsDeadlineOrWithItsCompositor) {
@@ -422,6 +436,29 @@ TEST_F(AgentCoreTest, ARefreshThatHasToWaitDoesNotMakeTheLoopSpin) {
   step(input::DriverStarted{});  // the first look lasts a second, and the refresh is due in half of one
   pass(seconds(1));              // pass() refuses a deadline that is due again at once
   EXPECT_THAT(sent(), testing::Contains("status"));
+}
+
+TEST_F(AgentCoreTest, WhatIsMeasuredGoesAlongWithTheNextStatusAndIsNoNewsItself) {
+  go_online_with_compositor();
+  EXPECT_EQ(last_params_.find("metrics"), nullptr);
+  pass(milliseconds(5));
+  EXPECT_EQ(usage_looks_, 1);
+  step(input::FromDriver{event::UsageSeen{std::uint64_t{100} << 20, seconds(1)}});
+  step(input::FromDriver{event::ClientsSeen{4}});
+  pass(seconds(9));
+  EXPECT_THAT(sent(), testing::Not(testing::Contains("status")));
+  pass(seconds(1));
+  EXPECT_EQ(usage_looks_, 2);
+  EXPECT_THAT(sent(), testing::Contains("status"));
+  const msg::Value metrics = *last_params_.find("metrics");
+  EXPECT_EQ(*metrics.find("rss_bytes"), msg::Value(std::int64_t{100} << 20));
+  EXPECT_EQ(*metrics.find("clients"), msg::Value(4));
+  EXPECT_EQ(*metrics.find("probe_p99_us"), msg::Value(0)) << "this test answers at once";
+  EXPECT_EQ(metrics.find("restarts"), nullptr) << "somebody else starts it";
+  answer(Status::kDone);
+  step(input::FromDriver{event::Gone{{0, {}}, "exited with code 0"}});
+  EXPECT_THAT(sent(), testing::Contains("status"));
+  EXPECT_EQ(last_params_.find("metrics"), nullptr) << "there is nothing to measure";
 }
 
 TEST_F(AgentCoreTest, AnyBytesFromTheBusLeaveItRunning) {

@@ -1,6 +1,6 @@
 # The drivers of the agent: their parsers and state machines, hostile compositors, and real ones.
 compositord_test(agent_process
-  SOURCES agent_process_test.cpp known_exit_test.cpp support/temp_dir.cpp
+  SOURCES agent_process_test.cpp known_exit_test.cpp socket_clients_test.cpp support/temp_dir.cpp
   LIBRARIES compositord::agent_process compositord::clock
   OWN_MAIN)
 compositord_test(child_process
@@ -13,7 +13,7 @@ compositord_test(agent_wayland
   SOURCES hostile_wayland_test.cpp display_watch_test.cpp compositor_facts_test.cpp support/temp_dir.cpp
   LIBRARIES compositord::agent_wayland compositord::clock)
 compositord_test(agent_output
-  SOURCES output_command_runner_test.cpp
+  SOURCES output_command_runner_test.cpp output_undo_test.cpp
   LIBRARIES compositord::agent_output)
 compositord_test(drivers
   SOURCES ../integration/drivers_test.cpp ../integration/wlr_driver_test.cpp
@@ -29,7 +29,8 @@ compositord_test(launcher
 
 # A compositor with the documented IPC of one that can't run here; see its source.
 compositord_find_sources(scripted_sources support/scripted/scripted_compositor.cpp support/scripted/scripted_output.cpp
-                         support/scripted/scripted_hyprland.cpp support/scripted/scripted_niri.cpp)
+                         support/scripted/scripted_hyprland.cpp support/scripted/scripted_niri.cpp
+                         support/weston_capture_server.cpp)
 add_executable(scripted_compositor ${scripted_sources})
 target_link_libraries(scripted_compositor PRIVATE compositord_options compositord::msg compositord_dep::wayland_server)
 set_target_properties(scripted_compositor PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin/tests")

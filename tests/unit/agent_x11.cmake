@@ -1,11 +1,28 @@
 # The X11 side of the agent: its parsers, and its driver with real servers.
 compositord_test(agent_x11
-  SOURCES x11_packets_test.cpp
+  SOURCES x11_packets_test.cpp x11_client_counter_test.cpp
   LIBRARIES compositord::agent_x11)
 compositord_test(x11_drivers
-  SOURCES ../integration/x11_drivers_test.cpp support/driver_loop.cpp support/compositor_process.cpp support/support_facts.cpp
+  SOURCES ../integration/x11_drivers_test.cpp ../integration/x11_commands_test.cpp ../integration/x11_reload_test.cpp support/driver_loop.cpp support/compositor_process.cpp support/support_facts.cpp
           support/x_display.cpp
   LIBRARIES compositord::agent_x11 compositord::agent_sway compositord::clock
+  LABELS integration support_matrix
+  DEFINITIONS ${COMPOSITORD_SUPPORT_MATRIX}
+  TIMEOUT 120)
+compositord_test(frame_probe
+  SOURCES ../integration/frame_probe_test.cpp support/driver_loop.cpp support/compositor_process.cpp support/x_display.cpp
+  LIBRARIES compositord::agent_sway compositord::clock
+  LABELS integration
+  TIMEOUT 120)
+compositord_test(clients
+  SOURCES ../integration/clients_test.cpp support/driver_loop.cpp support/compositor_process.cpp support/x_display.cpp
+  LIBRARIES compositord::agent_x11 compositord::agent_sway compositord::clock
+  LABELS integration
+  TIMEOUT 120)
+compositord_test(windows
+  SOURCES ../integration/windows_test.cpp window_list_test.cpp support/driver_loop.cpp support/compositor_process.cpp
+          support/support_facts.cpp support/x_display.cpp
+  LIBRARIES compositord::agent_windows compositord::agent_x11 compositord::agent_sway compositord::clock
   LABELS integration support_matrix
   DEFINITIONS ${COMPOSITORD_SUPPORT_MATRIX}
   TIMEOUT 120)

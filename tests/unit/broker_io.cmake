@@ -1,6 +1,6 @@
 # The broker's store and configuration.
 compositord_test(store
-  SOURCES store_test.cpp store_thread_test.cpp support/temp_dir.cpp support/faulty_store.cpp support/kept_records.cpp support/faulty_vfs.cpp
+  SOURCES store_test.cpp store_damage_test.cpp store_history_test.cpp store_thread_test.cpp support/temp_dir.cpp support/faulty_store.cpp support/kept_records.cpp support/faulty_vfs.cpp
   LIBRARIES compositord::broker_store compositord_dep::sqlite
   LABELS unit
   TIMEOUT 120)
@@ -10,7 +10,7 @@ compositord_test(store_kill
   LABELS integration
   TIMEOUT 120)
 compositord_test(config
-  SOURCES config_test.cpp support/temp_dir.cpp
+  SOURCES config_test.cpp catalogue_test.cpp notifier_reader_test.cpp support/temp_dir.cpp
   LIBRARIES compositord::broker_config
   LABELS unit
   DEFINITIONS COMPOSITORD_EXAMPLE_YAML="${PROJECT_SOURCE_DIR}/tools/packaging/compositord.yaml")

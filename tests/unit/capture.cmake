@@ -18,5 +18,29 @@ compositord_test(x11_screenshot
   DEFINITIONS ${COMPOSITORD_SUPPORT_MATRIX}
   TIMEOUT 120)
 compositord_test(wayland_capture
-  SOURCES wayland_capture_test.cpp support/temp_dir.cpp support/tiny_compositor.cpp
+  SOURCES wayland_capture_test.cpp weston_capture_test.cpp support/temp_dir.cpp support/tiny_compositor.cpp
+          support/weston_capture_server.cpp
   LIBRARIES compositord::agent_wayland compositord_wayland_protocols compositord_dep::wayland_server)
+# weston 12 and newer, which Debian 12 has not: its interface in a process of its own.
+compositord_test(scripted_weston
+  SOURCES ../integration/scripted_weston_test.cpp support/driver_loop.cpp support/compositor_process.cpp support/png_image.cpp
+          support/taken_screenshot.cpp
+  LIBRARIES compositord::agent_sway compositord::clock compositord_dep::png
+  LABELS integration
+  DEPENDS scripted_compositor
+  DEFINITIONS SCRIPTED_COMPOSITOR="${CMAKE_BINARY_DIR}/bin/tests/scripted_compositor"
+  TIMEOUT 120)
+compositord_test(kwin_screenshot
+  SOURCES ../integration/kwin_screenshot_test.cpp support/driver_loop.cpp support/compositor_process.cpp support/support_facts.cpp support/png_image.cpp
+          support/taken_screenshot.cpp
+  LIBRARIES compositord::agent_sway compositord::clock compositord_dep::png
+  LABELS integration support_matrix
+  DEFINITIONS ${COMPOSITORD_SUPPORT_MATRIX} COMPOSITOR_AGENT_DESKTOP="${PROJECT_SOURCE_DIR}/tools/packaging/compositor-agent.desktop.in"
+  TIMEOUT 120)
+compositord_test(mutter_screenshot
+  SOURCES ../integration/mutter_screenshot_test.cpp support/driver_loop.cpp support/compositor_process.cpp support/support_facts.cpp support/png_image.cpp
+          support/taken_screenshot.cpp
+  LIBRARIES compositord::agent_sway compositord::clock compositord_dep::png
+  LABELS integration support_matrix
+  DEFINITIONS ${COMPOSITORD_SUPPORT_MATRIX}
+  TIMEOUT 120)

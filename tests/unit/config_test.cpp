@@ -1,6 +1,7 @@
 // The configuration file: its defaults, its faults and how they are shown.
 #include "broker/config/config.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <array>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "broker/config/config_keys.h"
+#include "broker/config/config_update.h"
 #include "broker/config/diagnostics.h"
 #include "broker/config/endpoint.h"
 #include "broker/config/units.h"
@@ -78,7 +80,7 @@ TEST(Config, AnEmptyFileGivesTheDefaults) {
   EXPECT_EQ(config.bus, (std::vector<std::string>{"tcp://127.0.0.1:7755", "ipc:///run/compositord/bus"}));
   EXPECT_EQ(config.feed, (std::vector<std::string>{"tcp://127.0.0.1:7756", "ipc:///run/compositord/feed"}));
   EXPECT_EQ(config.state_dir, "/var/lib/compositord");
-  EXPECT_EQ(config.log_level, "info");
+  EXPECT_EQ(config.core.log_level, "info");
 }
 
 TEST(Config, EveryKeyIsRead) {
@@ -100,7 +102,7 @@ limits:
   EXPECT_EQ(config.bus, (std::vector<std::string>{"tcp://*:1000"}));
   EXPECT_EQ(config.feed, (std::vector<std::string>{"tcp://*:*", "ipc:///run/x/feed", "inproc://feed"}));
   EXPECT_EQ(config.state_dir, "/srv/state");
-  EXPECT_EQ(config.log_level, "debug");
+  EXPECT_EQ(config.core.log_level, "debug");
   EXPECT_EQ(config.core.heartbeat_interval, milliseconds(500));
   EXPECT_EQ(config.core.heartbeat_liveness, 5);
   EXPECT_EQ(config.core.disconnect_grace, seconds(1));
@@ -113,13 +115,49 @@ limits:
   EXPECT_EQ(config.core.limits.workers_max, Limits{}.workers_max);
 }
 
+// With no default in it.
+NotifierConfig all_of_a_notifier(NotifierKind kind) {
+  NotifierConfig n;
+  n.name = std::string(kNotifierKinds[static_cast<std::size_t>(kind)]) + ".1";
+  n.kind = kind;
+  n.severities = {"critical", "warning"};
+  n.resolved = false;
+  n.subjects = {"a \"b\\*", "?"};
+  n.labels = {{"a \"b\\", "*"}, {"site", "ber: {lin}"}};
+  n.timeout = milliseconds(100);
+  n.attempts = 1;
+  n.backoff = milliseconds(7);
+  n.give_up_after = hours(24);
+  n.queue_max = 1;
+  if (kind == NotifierKind::kWebhook) {
+    n.url = "https://ann:x@[::1]:8443/a?b=\"c\"";
+    n.body = "{\"text\":\n\t\"{{title}}\"}";
+    n.headers = {{"X-Team", "a: \"b\""}, {"X-Two", "2"}};
+    n.headers_file = "/etc/a b";
+    n.redirects = 0;
+  } else if (kind == NotifierKind::kExec) {
+    n.command = {"/bin/a \"b", "", "--c={d}"};
+  } else {
+    n.bus = "unix:path=/run/user/1000/bus";
+  }
+  return n;
+}
+
 // The least value that a key may have, or another one than the default for those without a range.
 struct ToMinimum {
   Config& config;
   void operator()(const EndpointsField& f) const { f.in(config) = {"tcp://[::1]:1", "ipc://@a \"name\"\\"}; }
   void operator()(const DirectoryField& f) const { f.in(config) = "/srv/a \"dir\"\\ #: wände"; }
-  void operator()(const LogLevelField& f) const { f.in(config) = "error"; }
+  void operator()(const ChoiceField& f) const { f.in(config) = f.words.back(); }
+  void operator()(const ChoicesField& f) const { f.in(config) = {}; }
+  void operator()(const FileField& f) const { f.in(config) = "/srv/a \"file\"\\ #"; }
   void operator()(const ServiceRulesField& f) const { f.in(config) = {{"a \"b\\*", 1, {}}, {"?", {}, false}}; }
+  void operator()(const NotifiersField& f) const { f.in(config) = {all_of_a_notifier(NotifierKind::kWebhook)}; }
+  void operator()(const TextField& f) const { f.in(config) = "a \"label\\"; }
+  void operator()(const AlertRulesField& f) const {
+    f.in(config) = {{"output_*", "a \"b\\*", std::chrono::seconds(1), {}, msg::AlertSeverity::kCritical, true},
+                    {"crash_loop", "?", {}, std::chrono::hours(24), {}, false}};
+  }
   template <class Field>
   void operator()(const Field& f) const {
     f.in(config) = f.min;
@@ -129,13 +167,51 @@ struct ToMaximum {
   Config& config;
   void operator()(const EndpointsField& f) const { f.in(config) = {"inproc://x"}; }
   void operator()(const DirectoryField& f) const { f.in(config) = "/"; }
-  void operator()(const LogLevelField& f) const { f.in(config) = "warning"; }
+  void operator()(const ChoiceField& f) const { f.in(config) = f.words.front(); }
+  void operator()(const ChoicesField& f) const { f.in(config).assign(f.words.begin(), f.words.end()); }
+  void operator()(const FileField& f) const { f.in(config) = "/x.json"; }
   void operator()(const ServiceRulesField& f) const { f.in(config) = {{"*", 1'024, true}}; }
+  void operator()(const NotifiersField& f) const {
+    f.in(config) = {all_of_a_notifier(NotifierKind::kExec), all_of_a_notifier(NotifierKind::kDesktop)};
+  }
+  void operator()(const TextField& f) const { f.in(config) = "x"; }
+  void operator()(const AlertRulesField& f) const { f.in(config) = {AlertRule{}}; }
   template <class Field>
   void operator()(const Field& f) const {
     f.in(config) = f.max;
   }
 };
+
+TEST(Config, AnAlertRuleThatCanNotBeIsShownWhereItIs) {
+  const Environment environment;
+  const auto fault = [&](const std::string& rule) {
+    const auto config =
+        parse_config("bus: tcp://127.0.0.1:1\nfeed: tcp://127.0.0.1:2\nalerts:\n  rules:\n  - " + rule + "\n", "x.yaml",
+                     environment);
+    return config ? std::string() : config.error().text;
+  };
+  EXPECT_EQ(fault("{kind: output_off, fail_after: 30s, severity: critical, enabled: false}"), "");
+  EXPECT_THAT(fault("{kind: output_of}"),
+              testing::AllOf(testing::HasSubstr("x.yaml:5:"), testing::HasSubstr("did you mean \"output_off\"?")));
+  EXPECT_THAT(fault("{kinds: output_off}"), testing::HasSubstr("did you mean \"kind\"?"));
+  EXPECT_THAT(fault("{severity: warnin}"), testing::HasSubstr("did you mean \"warning\"?"));
+  EXPECT_THAT(fault("{fail_after: 25h}"), testing::HasSubstr("at most 24h"));
+  EXPECT_THAT(fault("{enabled: yes please}"), testing::HasSubstr("true or false"));
+  EXPECT_THAT(fault("7"), testing::HasSubstr("a rule is a map"));
+}
+
+TEST(Config, AReloadTakesEachKeyOrNamesItAsOneThatNeedsARestart) {
+  for (const ConfigKey& key : config_keys()) {
+    Config wanted = defaults();
+    std::visit(ToMinimum{wanted}, key.field);
+    const ConfigUpdate update = update_config(defaults(), wanted);
+    const std::vector<std::string> names{std::string(key.path)};
+    EXPECT_EQ(update.applied, key.needs_restart ? std::vector<std::string>{} : names) << key.path;
+    EXPECT_EQ(update.restart, key.needs_restart ? names : std::vector<std::string>{}) << key.path;
+    expect_same(update.config, key.needs_restart ? defaults() : wanted);
+  }
+  EXPECT_TRUE(update_config(defaults(), defaults()).applied.empty());
+}
 
 // Two keys that led to the same member would show here.
 TEST(Config, EachKeySetsItsOwnMemberAndNoOther) {
@@ -173,6 +249,20 @@ TEST(Config, ValuesJustOutsideTheirRangeAreRefused) {
   EXPECT_FAULT("limits: {bytes_per_frame_max: 1023B}", "out of range");
   EXPECT_FAULT("limits: {bytes_per_frame_max: 99999999999GiB}", "too large");
   EXPECT_FAULT("heartbeat: {interval: 99999999999999h}", "too large");
+}
+
+TEST(Config, WhereTheLogGoesIsRead) {
+  const Config config = read_ok(
+      "log:\n  sinks: [file, journald]\n  dir: /srv/log\n  format: json\n  rotate_bytes: 1MiB\n  rotate_files: 0\n");
+  EXPECT_EQ(config.log_sinks, (std::vector<std::string>{"file", "journald"}));
+  EXPECT_EQ(config.log_dir, "/srv/log");
+  EXPECT_EQ(config.log_format, "json");
+  EXPECT_EQ(config.log_rotate_bytes, 1U << 20U);
+  EXPECT_EQ(config.log_rotate_files, 0);
+  EXPECT_FAULT("log: {sinks: [stderr, journal]}", "did you mean \"journald\"?");
+  EXPECT_FAULT("log: {sinks: [file, file]}", "\"file\" is there twice in \"log.sinks\"");
+  EXPECT_FAULT("log: {sinks: file}", "\"log.sinks\" is a list");
+  EXPECT_FAULT("log: {format: xml}", "allowed: plain, json");
 }
 
 TEST(Config, ServiceRulesAreRead) {
@@ -379,6 +469,15 @@ TEST(Environment, StateDirectory) {
   EXPECT_EQ(default_state_dir(e), "/var/lib/wall");
 }
 
+TEST(Environment, LogDirectory) {
+  Environment environment = user();
+  EXPECT_EQ(default_log_dir(environment), "/home/ann/.local/state/compositord/log");
+  EXPECT_EQ(default_log_dir(root()), "/var/log/compositord");
+  environment.logs_directory = "/var/log/private/x:/y";
+  EXPECT_EQ(default_log_dir(environment), "/var/log/private/x");
+  EXPECT_TRUE(default_log_dir({}).empty());
+}
+
 TEST(Environment, WithoutARuntimeDirectoryThereIsOnlyTcp) {
   EXPECT_EQ(defaults({}).bus, (std::vector<std::string>{"tcp://127.0.0.1:7755"}));
   EXPECT_EQ(defaults({}).feed, (std::vector<std::string>{"tcp://127.0.0.1:7756"}));
@@ -452,8 +551,10 @@ TEST(ExampleFile, WithItsSettingsInForceIsRootsDefaultsAndNamesEveryKey) {
   std::istringstream lines(example_file());
   std::string text;
   for (std::string line; std::getline(lines, line);) {
-    const bool is_setting = line.starts_with("#") && line.size() > 1 && line[1] != ' ';
-    text += (is_setting || line.starts_with("#  -") ? line.substr(1) : line) + "\n";
+    const std::size_t hash = line.find_first_not_of(' ');
+    const bool is_comment = hash != std::string::npos && line[hash] == '#' && line.size() > hash + 1;
+    if (is_comment && (line[hash + 1] != ' ' || line.starts_with("#  -"))) line.erase(hash, 1);
+    text += line + "\n";
   }
   expect_same(read_ok(text, {}), defaults(root()));
   for (const ConfigKey& key : config_keys()) EXPECT_PRED2(holds, text, std::string(key.name()) + ":") << key.path;

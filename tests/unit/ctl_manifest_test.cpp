@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <ctime>
 
+#include "tools/compositorctl/alert_text.h"
 #include "tools/compositorctl/manifest_text.h"
 #include "tools/compositorctl/status_text.h"
 
@@ -101,6 +102,16 @@ TEST(CtlManifest, SaysThatNothingIsKnownWhenTheAgentIsLost) {
   EXPECT_THAT(text, HasSubstr("45 s ago"));
 }
 
+TEST(CtlStatus, ShowsInOneLineWhatWasMeasured) {
+  msg::Status measured = status();
+  EXPECT_THAT(show_text(measured, known(), UnixMs{kNow}, false), Not(HasSubstr("measured")));
+  measured.metrics = msg::Metrics{1'234, 4'800, 148'897'792, 3.1, 12, 1};
+  EXPECT_THAT(
+      show_text(measured, known(), UnixMs{kNow}, false),
+      HasSubstr("  measured    round trip p50 1.23 ms, p99 4.8 ms · 142 MiB · 3.1 % CPU · 12 clients · 1 restart\n"));
+  EXPECT_EQ(metrics_text({{}, {}, 1'048'576, 0.0, 1, {}}), "1 MiB · 0.0 % CPU · 1 client");
+}
+
 TEST(CtlStatus, ShowsAllFactsWithReasonAndAge) {
   msg::Status bad = status();
   bad.verdict = msg::Verdict::kDown;
@@ -134,7 +145,7 @@ class CtlLine : public testing::Test {
 };
 
 TEST_F(CtlLine, ShowsTheVerdictBeforeAndAfter) {
-  StatusChange change{status(), std::nullopt, UnixMs{kNow + 5}, 3, false};
+  feed::StatusChange change{status(), std::nullopt, UnixMs{kNow + 5}, 3, false};
   EXPECT_EQ(change_line(change, false), "2023-11-14 22:13:20.005  wall-3/wayland-1  ok");
   change.before = change.status;
   change.status.verdict = msg::Verdict::kDown;
@@ -144,7 +155,7 @@ TEST_F(CtlLine, ShowsTheVerdictBeforeAndAfter) {
 }
 
 TEST_F(CtlLine, ShowsTheFactsThatChangedUnderTheSameVerdict) {
-  StatusChange change{status(), status(), UnixMs{kNow}, 3, false};
+  feed::StatusChange change{status(), status(), UnixMs{kNow}, 3, false};
   EXPECT_EQ(change_line(change, false), "2023-11-14 22:13:20.000  wall-3/wayland-1  ok");
   change.before->progress.state = msg::Progress::kSlow;
   change.before->outputs.clear();
@@ -153,13 +164,17 @@ TEST_F(CtlLine, ShowsTheFactsThatChangedUnderTheSameVerdict) {
 }
 
 TEST_F(CtlLine, ShowsAlerts) {
-  AlertChange change;
-  change.alert.id = "a/b";
-  change.alert.layer = "process";
-  change.alert.severity = msg::AlertSeverity::kCritical;
-  change.alert.text = "gone";
-  change.alert.at = UnixMs{0};
-  EXPECT_EQ(alert_line(change, false), "1970-01-01 00:00:00.000  a/b  critical alert firing  process: gone");
+  msg::Alert alert;
+  alert.id = "a/b";
+  alert.about = "compositor";
+  alert.severity = msg::AlertSeverity::kCritical;
+  alert.text = "gone";
+  alert.at = UnixMs{0};
+  EXPECT_EQ(alert_line(alert, false), "1970-01-01 00:00:00.000  a/b  critical alert firing  compositor: gone");
+  alert.silenced_by = "silence-000001";
+  alert.acked = msg::AlertAck{"eve", {}, {}};
+  EXPECT_EQ(alert_line(alert, false),
+            "1970-01-01 00:00:00.000  a/b  critical alert firing  compositor: gone (acknowledged by eve, silenced)");
 }
 
 TEST_F(CtlLine, TimesBeforeTheEpochAndBeyondTheCalendarAreNoTrouble) {

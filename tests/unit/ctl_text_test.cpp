@@ -14,6 +14,8 @@ using namespace std::chrono_literals;
 TEST(CtlText, EscapesWhatATerminalWouldObey) {
   EXPECT_EQ(safe_text("a\x1b[2Jb\nc"), "a\\x1b[2Jb\\x0ac");
   EXPECT_EQ(safe_text("Grüße"), "Grüße");
+  EXPECT_EQ(safe_lines("a\x1b[2J\n  b\n"), "a\\x1b[2J\n    b\n  ");
+  EXPECT_EQ(safe_lines(""), "");
 }
 
 TEST(CtlText, EscapesDelAndC1InJsonToo) {

@@ -32,6 +32,7 @@ class NoDriver : public Driver {
   void service(Instant, DriverOutputs&) override {}
   void start_probe(Instant, DriverOutputs&) override {}
   void look_at_process(DriverOutputs&) override {}
+  void count_clients(Instant, DriverOutputs&) override {}
   void execute(std::uint64_t, const std::string&, const msg::Value&, Instant, Instant, DriverOutputs&) override {}
 };
 

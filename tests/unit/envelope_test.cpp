@@ -97,5 +97,22 @@ TEST(Envelope, AnErrorReplySaysStatusAndWhy) {
   EXPECT_THAT(serialize_reply(reply).at(0).str(), StartsWith(R"({"v":1,"id":7,"status":404,"error":"no such thing")"));
 }
 
+TEST(Envelope, AnEntryThatIsEncodedAlreadyReadsLikeAnyOther) {
+  const Value manifest = Value::map({{"name", "sway"}, {"outputs", Value::array({1, "x"})}});
+  for (const Encoding encoding : {Encoding::kMsgpack, Encoding::kJson}) {
+    for (const Value& rest : {Value::map(), Value::map({{"id", "a/b"}, {"stored", true}})}) {
+      Reply plain;
+      plain.encoding = encoding;
+      plain.header.id = Value(7);
+      plain.header.age_ms = 5;
+      plain.result = rest;
+      Reply spliced = plain;
+      spliced.encoded = EncodedEntry{"manifest", std::make_shared<const EncodedValue>(encode_msgpack(manifest))};
+      plain.result.set("manifest", manifest);
+      EXPECT_EQ(serialize_reply(spliced), serialize_reply(plain));
+    }
+  }
+}
+
 }  // namespace
 }  // namespace compositord::msg

@@ -126,6 +126,37 @@ TEST_F(HealthTest, TheCauseOfALateProbeIsToldAndForgottenWithTheAnswer) {
   EXPECT_EQ(report().progress.cause, "");
 }
 
+TEST_F(HealthTest, OneThatAnswersAndDrawsNothingIsSlowUntilItDraws) {
+  start();
+  run(500);
+  EXPECT_FALSE(health_.frames_seen({""}, now_)) << "that it draws is no news";
+  EXPECT_TRUE(health_.frames_seen({"it draws nothing"}, now_));
+  EXPECT_EQ(progress(), Progress::kSlow);
+  EXPECT_EQ(report().progress.cause, "it draws nothing");
+  EXPECT_FALSE(health_.frames_seen({"it draws nothing"}, now_));
+  run(3'500);
+  EXPECT_EQ(progress(), Progress::kSlow) << "an answered probe does not make it well";
+  frozen_ = true;
+  run(9'000);
+  EXPECT_EQ(progress(), Progress::kFrozen) << "a freeze is still found";
+  frozen_ = false;
+  health_.probe_answered(now_);
+  EXPECT_EQ(progress(), Progress::kSlow);
+  EXPECT_TRUE(health_.frames_seen({""}, now_));
+  EXPECT_EQ(progress(), Progress::kOk);
+  EXPECT_EQ(report().progress.cause, "");
+}
+
+TEST_F(HealthTest, WhatWasNotDrawnIsForgottenWithTheProcess) {
+  start();
+  health_.frames_seen({"it draws nothing"}, at_ms(20));
+  health_.gone({}, at_ms(30));
+  EXPECT_FALSE(health_.frames_seen({"it draws nothing"}, at_ms(40))) << "of one that is gone";
+  health_.driver_started(at_ms(50));
+  health_.described(at_ms(60));
+  EXPECT_EQ(progress(), Progress::kOk);
+}
+
 TEST_F(HealthTest, OurOwnStallCondemnsNobody) {
   start();
   frozen_ = true;
@@ -251,6 +282,29 @@ TEST_F(HealthTest, EachOutputKeepsItsSinceUntilItsStateChanges) {
   EXPECT_EQ(report().outputs.at(1).observed_at.ms, 300);
   EXPECT_TRUE(health_.outputs_changed({{"B", OutputState::kOn}}, at_ms(400)));
   EXPECT_EQ(report().outputs.size(), 1U);
+}
+
+TEST_F(HealthTest, HearsLaterHowItEnded) {
+  const driver_event::Gone unknown{{}, "ended"};
+  const driver_event::Gone told{{{}, 9}, "killed by signal 9 (SIGKILL)", false, "systemd"};
+  start();
+  EXPECT_FALSE(health_.end_told(told, at_ms(100))) << "it runs";
+  health_.gone(unknown, at_ms(200));
+  EXPECT_TRUE(health_.end_told(told, at_ms(700)));
+  EXPECT_EQ(report().process.state, Process::kKilled);
+  EXPECT_EQ(report().process.signal, 9);
+  EXPECT_EQ(report().process.note, "told by systemd");
+  EXPECT_EQ(report().process.since.ms, 200);
+  EXPECT_FALSE(health_.end_told({{3, {}}, "exited"}, at_ms(800))) << "it is known";
+  health_.driver_started(at_ms(900));
+  EXPECT_FALSE(report().process.note);
+  EXPECT_FALSE(health_.end_told(told, at_ms(1000))) << "the next one runs";
+}
+
+TEST_F(HealthTest, HearsFromTheStartHowItEndedAndThatItIsItsWay) {
+  start();
+  health_.gone({{{}, 6}, "killed by signal 6 (SIGABRT)", true, "systemd"}, at_ms(200));
+  EXPECT_EQ(report().process.note, "it ends like this when it is asked to; told by systemd");
 }
 
 }  // namespace

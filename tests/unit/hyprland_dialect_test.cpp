@@ -138,6 +138,15 @@ TEST_F(Hyprland, KnowsTheEventsOfMonitors) {
   EXPECT_FALSE(dialect_.parse_event("workspace>>2")->outputs);
   EXPECT_TRUE(dialect_.parse_event("activelayout>>acme-keyboard,English (US)")->inputs);
   EXPECT_FALSE(dialect_.parse_event("monitoradded DP-1"));
+  EXPECT_TRUE(dialect_.parse_event("configreloaded>>")->reloaded);
+}
+
+TEST_F(Hyprland, ComplainsOfItsConfigurationInLines) {
+  EXPECT_EQ(dialect_.parse_reload_errors("[\n\t\"\"\n]\n"), std::string());
+  EXPECT_EQ(dialect_.parse_reload_errors("[]"), std::string());
+  EXPECT_EQ(dialect_.parse_reload_errors(R"(["a \"b\"", "", "c"])"), std::string("a \"b\"; c"));
+  EXPECT_FALSE(dialect_.parse_reload_errors("{}"));
+  EXPECT_FALSE(dialect_.parse_reload_errors("unknown request"));
 }
 
 TEST_F(Hyprland, SurvivesArbitraryChangesOfAnAnswer) {

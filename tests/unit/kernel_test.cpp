@@ -180,6 +180,7 @@ class FakeDriver : public Driver {
   }
   void start_probe(Instant, DriverOutputs&) override {}
   void look_at_process(DriverOutputs& out) override { out.events.emplace_back(CauseSeen{true, "stopped"}); }
+  void count_clients(Instant, DriverOutputs& out) override { out.events.emplace_back(driver_event::ClientsSeen{3}); }
   void execute(std::uint64_t id, const std::string&, const msg::Value&, Instant, Instant, DriverOutputs& out) override {
     driver_event::CommandFinished finished;
     finished.command_id = id;
@@ -300,6 +301,13 @@ TEST_F(KernelFacts, NameTheMonitorWhereTheCompositorDoesNot) {
   change();
   ASSERT_TRUE(run_until([&] { return last<Described>()->manifest.outputs.front().edid_hash != first; }));
   EXPECT_EQ(last<Described>()->manifest.outputs.front().make, "ACME Inc.");
+}
+
+TEST_F(KernelFacts, LeaveTheClientsToTheDriver) {
+  begin();
+  driver_->count_clients(now_, out_);
+  ASSERT_NE(last<driver_event::ClientsSeen>(), nullptr);
+  EXPECT_EQ(last<driver_event::ClientsSeen>()->clients, 3U);
 }
 
 TEST_F(KernelFacts, SayThatACardHangs) {

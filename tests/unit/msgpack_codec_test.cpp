@@ -7,6 +7,7 @@
 #include <limits>
 #include <string>
 
+#include "common/msg/msgpack_peek.h"
 #include "common/msg/value.h"
 
 namespace compositord::msg {
@@ -157,6 +158,35 @@ TEST(MsgpackCodec, CanonicalBytesDoNotDependOnTheOrderOfKeys) {
   EXPECT_NE(encode_msgpack(a), encode_msgpack(b));
   EXPECT_EQ(encode_canonical(a), encode_canonical(b));
   EXPECT_EQ(a, b);
+}
+
+TEST(MsgpackPeek, FindsATextBehindWhateverStandsBeforeIt) {
+  Value::Array many(300, Value(1));
+  Value::Map wide;
+  for (int i = 0; i < 20; ++i) wide.emplace_back("k" + std::to_string(i), Value(1.5));
+  const Value value =
+      Value::map({{"a", Value::array({1, -1, 200, -200, 70'000, -70'000, 5'000'000'000, -5'000'000'000})},
+                  {"b", Binary{std::string(70'000, 'x')}},
+                  {"c", Value(std::move(many))},
+                  {"d", Value(std::move(wide))},
+                  {"e", std::string(300, 'y')},
+                  {"f", nullptr},
+                  {"g", true},
+                  {"inner", Value::map({{"name", "not this one"}})},
+                  {"name", "sway"},
+                  {"number", 7},
+                  {"version", std::string(40, 'v')}});
+  const std::string bytes = encode_msgpack(value);
+  EXPECT_EQ(peek_text(bytes, "name"), "sway");
+  EXPECT_EQ(peek_text(bytes, "version"), std::string(40, 'v'));
+  EXPECT_EQ(peek_text(bytes, "number"), std::nullopt);
+  EXPECT_EQ(peek_text(bytes, "none"), std::nullopt);
+  for (std::size_t cut = 0; cut < bytes.size(); cut += cut < 100 ? 1 : 997) {
+    EXPECT_EQ(peek_text(std::string_view(bytes).substr(0, cut), "version"), std::nullopt) << cut;
+  }
+  EXPECT_EQ(peek_text(std::string("\x81\xa4name\xdb\xff\xff\xff\xff", 11), "name"), std::nullopt);
+  EXPECT_EQ(peek_text("\xdf\xff\xff\xff\xff", "name"), std::nullopt);
+  EXPECT_EQ(peek_text("\xc1", "name"), std::nullopt);
 }
 
 }  // namespace

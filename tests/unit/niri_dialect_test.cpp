@@ -3,8 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <string>
+#include <variant>
 
+#include "agent/ipc/line_reload.h"
 #include "agent/niri/niri_dialect.h"
 #include "common/base/random.h"
 
@@ -97,6 +100,37 @@ TEST_F(Niri, KnowsTheEventsThatFollowOutputs) {
   EXPECT_FALSE(dialect_.parse_event(R"({"Ok":"Handled"})")->outputs);
   EXPECT_EQ(dialect_.parse_event(R"({"Err":"no"})").error().status, Status::kUnsupported);
   EXPECT_FALSE(dialect_.parse_event("WorkspacesChanged"));
+}
+
+TEST_F(Niri, ReloadsSince2508) {
+  EXPECT_THAT(dialect_.reload_obstacle("0.1.9"), HasSubstr("niri 0.1.9 has no request for it"));
+  EXPECT_THAT(dialect_.reload_obstacle("25.05.1"), HasSubstr("25.05.1"));
+  EXPECT_EQ(dialect_.reload_obstacle("25.08"), "");
+  EXPECT_EQ(dialect_.parse_reload_refusal(R"({"Ok":"Handled"})"), std::string());
+  EXPECT_EQ(dialect_.parse_reload_refusal(R"({"Err":"no"})"), std::string("no"));
+  EXPECT_FALSE(dialect_.parse_reload_refusal("{}"));
+  EXPECT_TRUE(dialect_.parse_event(R"({"ConfigLoaded":{"failed":true}})")->reload_failed);
+  EXPECT_FALSE(dialect_.parse_event(R"({"ConfigLoaded":{"failed":false}})")->reload_failed);
+  EXPECT_TRUE(dialect_.parse_event(R"({"ConfigLoaded":{"failed":false}})")->reloaded);
+}
+
+TEST_F(Niri, IsWaitedForWhenItsEventsBeganWithTheLastReload) {
+  for (const bool has_event : {false, true}) {
+    SCOPED_TRACE(has_event);
+    LineReload reload(dialect_);
+    DriverOutputs out;
+    if (has_event) reload.on_reloaded(false, out);
+    reload.begin(1, Value(), {}, Instant(), Instant() + std::chrono::seconds(5), out);
+    EXPECT_THAT(reload.take_request(), HasSubstr("LoadConfigFile"));
+    reload.on_reply(R"({"Ok":"Handled"})", true, Instant(), out);
+    EXPECT_EQ(out.events.empty(), has_event) << "without the event its word has to do";
+    if (has_event) reload.on_reloaded(false, out);
+    ASSERT_EQ(out.events.size(), 1U);
+    const auto& finished = std::get<driver_event::CommandFinished>(out.events.front());
+    EXPECT_EQ(finished.status, Status::kDone) << finished.error;
+    EXPECT_THAT(*finished.result.find("done")->if_string(),
+                HasSubstr(has_event ? "told so by its event" : "does not tell what came of it"));
+  }
 }
 
 TEST_F(Niri, SurvivesArbitraryChangesOfAnAnswer) {

@@ -21,6 +21,7 @@
 #include "agent/dbus/session_bus.h"
 #include "agent/process/file_descriptor.h"
 #include "agent/process/peer.h"
+#include "agent/systemd/unit_on_bus.h"
 #include "common/base/clock.h"
 #include "tests/support/temp_dir.h"
 
@@ -65,6 +66,20 @@ TEST(BusAddress, ComesFromTheVariableElseFromTheRuntimeDirectory) {
             Status::kNotFound);
   EXPECT_FALSE(bus_address_in(environment({"XDG_RUNTIME_DIR=/run/a;unixexec:path=x"})));
   EXPECT_FALSE(bus_address_in(""));
+}
+
+TEST(BusAddress, OfTheSystemIsWhereItsVariableSaysElseWhereItAlwaysIs) {
+  EXPECT_EQ(system_bus_address_in(environment({"DBUS_SYSTEM_BUS_ADDRESS=unix:path=/x"}))->socket_path, "/x");
+  EXPECT_EQ(system_bus_address_in("")->socket_path, "/run/dbus/system_bus_socket");
+  EXPECT_FALSE(system_bus_address_in(environment({"DBUS_SYSTEM_BUS_ADDRESS=unixexec:path=/bin/sh"})));
+}
+
+TEST(UnitName, IsReadFromItsObjectsPath) {
+  EXPECT_EQ(systemd::unit_name("/org/freedesktop/systemd1/unit/weston_40tty1_2eservice"), "weston@tty1.service");
+  EXPECT_EQ(systemd::unit_name("/org/freedesktop/systemd1/unit/a_5fb_2escope"), "a_b.scope");
+  EXPECT_EQ(systemd::unit_name("odd_2"), "odd_2");
+  EXPECT_EQ(systemd::unit_name("line_0abreak"), "line\\x0abreak") << "for the log";
+  EXPECT_EQ(systemd::unit_name(""), "");
 }
 
 TEST(BusAddress, OfAProcessThatIsNotWhoWeThinkComesFromOurOwnEnvironment) {

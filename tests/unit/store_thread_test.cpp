@@ -89,6 +89,23 @@ TEST(StoreThread, AHangingDiskHoldsUpNeitherSubmitNorDrain) {
   EXPECT_EQ(commits[1].size(), 100U);
 }
 
+TEST(StoreThread, WhatIsSubmittedTogetherIsOneTransaction) {
+  Bench bench;
+  std::uint64_t id = 0;
+  for (int i = 0; i < 200; ++i) {
+    std::vector<StoreWrite> writes;
+    for (const char* name : {"a/:0", "b/:0", "c/:0"}) {
+      ++id;
+      writes.push_back(write_of(id, name, id));
+    }
+    bench.thread->submit(std::move(writes));
+  }
+  wait_done(*bench.thread, id);
+  for (const auto& commit : bench.faults->commits()) {
+    EXPECT_EQ(commit, (std::vector<std::string>{"a/:0", "b/:0", "c/:0"}));
+  }
+}
+
 TEST(StoreThread, WritesOfOneCompositorAreOneRecordAndShareItsOutcome) {
   Bench bench;
   bench.hang();
@@ -189,6 +206,60 @@ TEST(StoreThread, StopDoesNotWaitForADeadDisk) {
   EXPECT_LT(std::chrono::steady_clock::now() - begin, StoreThread::kStopWait);
   bench.faults->release();
   EXPECT_TRUE(bench.faults->wait_for_commits(1, kPatience));
+}
+
+TEST(StoreThread, AReadSeesWhatWasSubmittedBeforeItAlsoBehindABusyDisk) {
+  const test::TempDir dir;
+  auto faults = std::make_shared<StoreFaults>();
+  auto store = std::make_unique<FaultyStore>(faults, std::make_unique<SqliteStore>(dir.path()));
+  ASSERT_TRUE(store->load(UnixMs{}));
+  auto thread = StoreThread::start(std::move(store));
+  ASSERT_TRUE(thread);
+  faults->block();
+  for (std::uint64_t i = 1; i <= 3; ++i) {
+    ManifestRevision revision;
+    revision.id = "a/b";
+    revision.revision = i;
+    revision.hash = std::to_string(i);
+    revision.keep = 100;
+    (*thread)->submit(StoreWrite{0, revision});
+    if (i == 1) {
+      ASSERT_TRUE(faults->wait_until_blocked(kPatience));
+    }
+    if (i >= 2) (*thread)->submit(StoreRead{i, RevisionsQuery{"a/b", {}}});
+  }
+  faults->release();
+  std::size_t answered = 1;
+  while (answered < 3 && is_readable(**thread, 20'000)) {
+    (*thread)->drain();
+    for (const StoreReadDone& done : (*thread)->drain_reads()) {
+      ASSERT_TRUE(done.outcome) << done.outcome.error().text;
+      EXPECT_EQ(done.read_id, ++answered);
+      EXPECT_GE(done.outcome->revisions.size(), done.read_id);
+    }
+  }
+  EXPECT_EQ(answered, 3U);
+}
+
+TEST(StoreThread, TooManyReadsAndReadsOfAStoppedStoreAreRefused) {
+  StoreQueueLimits limits;
+  limits.reads_max = 1;
+  Bench bench(limits);
+  bench.faults->block();
+  bench.thread->submit(write_of(1, "a/b"));
+  ASSERT_TRUE(bench.faults->wait_until_blocked(kPatience));
+  bench.thread->submit(StoreRead{1, RevisionsQuery{}});
+  bench.thread->submit(StoreRead{2, RevisionsQuery{}});
+  std::vector<StoreReadDone> done = bench.thread->drain_reads();
+  ASSERT_EQ(done.size(), 1U);
+  EXPECT_EQ(done[0].read_id, 2U);
+  EXPECT_EQ(done[0].outcome.error().status, Status::kLimit);
+  bench.faults->release();
+  EXPECT_TRUE(bench.thread->stop(kPatience));
+  done = bench.thread->drain_reads();
+  ASSERT_EQ(done.size(), 1U) << "what was accepted is still read";
+  bench.thread->submit(StoreRead{3, RevisionsQuery{}});
+  ASSERT_EQ(bench.thread->drain_reads().size(), 1U);
 }
 
 }  // namespace

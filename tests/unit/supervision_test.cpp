@@ -158,6 +158,17 @@ TEST_F(SupervisionTest, ACrashIsToldOnceWithWhatWasRecorded) {
   EXPECT_EQ(last("status").payload.find("process")->find("note"), nullptr);
 }
 
+TEST_F(SupervisionTest, HowOftenItWasStartedAgainIsTold) {
+  begin();
+  come_up(41);
+  EXPECT_EQ(*last("status").payload.find("metrics")->find("restarts"), msg::Value(0));
+  crash();
+  EXPECT_EQ(*last("status").payload.find("metrics")->find("restarts"), msg::Value(0)) << "it is not started yet";
+  pass(seconds(1));
+  come_up(42);
+  EXPECT_EQ(*last("status").payload.find("metrics")->find("restarts"), msg::Value(1));
+}
+
 TEST_F(SupervisionTest, ACrashIsToldAgainInANewSession) {
   begin_up();
   crash();

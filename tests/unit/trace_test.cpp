@@ -29,7 +29,39 @@ namespace {
 
 const wire::RoutingId kPeer(std::string("\x00\x01\xff\x7f\x80", 5));
 
+StoreRows some_rows() {
+  StoreRows rows;
+  rows.revisions = {{"a/b", 1ULL << 63U, "hash", std::string("\x80\xff", 2), "sway", "1.7", UnixMs{-1}, 10}};
+  rows.changes = {{"a/b",
+                   7,
+                   1ULL << 62U,
+                   UnixMs{1},
+                   msg::Verdict::kMaintenance,
+                   "output/DP-1",
+                   "why",
+                   msg::Link::kLeft,
+                   msg::Process::kKilled,
+                   msg::Progress::kFrozen,
+                   {{"DP-1", msg::OutputState::kOff, true}, {"DP-2", msg::OutputState::kDisconnected, false}}}};
+  rows.runs = {{7, UnixMs{1}, UnixMs{2}, UnixMs{3}, 4}};
+  rows.more = true;
+  return rows;
+}
+
 // One of each, with bytes that are no text, and each number beyond what a smaller type holds.
+BrokerConfig an_unusual_config() {
+  BrokerConfig config;
+  config.heartbeat_interval = std::chrono::milliseconds(70);
+  config.heartbeat_liveness = 9;
+  config.agent_credit = 65;
+  config.default_deadline = std::chrono::hours(3);
+  config.services = {{"echo*", 3, std::nullopt}, {"*", std::nullopt, true}};
+  config.limits.frames_per_message_max = 11;
+  config.limits.feed_prefixes_max = 12;
+  config.bus_endpoints = {"tcp://127.0.0.1:7755", "ipc:///x"};
+  return config;
+}
+
 std::vector<Input> all_inputs() {
   const wire::Frames frames{"", std::string("\x00\xff", 2), "MDPC02"};
   return {input::Received{kPeer, frames},
@@ -37,8 +69,16 @@ std::vector<Input> all_inputs() {
           input::SendFailed{kPeer, SendError::kFull, ~std::uint64_t{0}},
           input::Disconnected{kPeer},
           input::FeedReceived{frames},
+          input::FeedDropped{1ULL << 50U, 2, {"127.0.0.1:9", std::string("\x80\xff", 2)}},
           input::StoreDone{1ULL << 40U, {}},
           input::StoreDone{8, fail(Status::kStore, "disk full \xff")},
+          input::NoticeEnded{"a/1", "ops", false, 3, "why"},
+          input::NoticeDone{"a", 1},
+          input::StoreFile{{"/state/compositord.db.corrupt-1"}, "it is cut off", true},
+          input::StoreAnswered{7, some_rows()},
+          input::StoreAnswered{8, fail(Status::kStore, "no disk")},
+          input::Reloaded{3, input::Reloaded::Taken{an_unusual_config(), {"alerts.rules"}, {"bus", "feed"}}},
+          input::Reloaded{0, fail(Status::kFailed, "x.yaml:1:1")},
           input::CalendarSet{-1'700'000'000'000},
           input::Stalled{std::chrono::hours(9'000)},
           input::Tick{std::chrono::microseconds(3), Duration{1}}};
@@ -63,19 +103,6 @@ JobRecord a_job() {
   job.result = {"result"};
   job.erased = true;
   return job;
-}
-
-BrokerConfig an_unusual_config() {
-  BrokerConfig config;
-  config.heartbeat_interval = std::chrono::milliseconds(70);
-  config.heartbeat_liveness = 9;
-  config.agent_credit = 65;
-  config.default_deadline = std::chrono::hours(3);
-  config.services = {{"echo*", 3, std::nullopt}, {"*", std::nullopt, true}};
-  config.limits.frames_per_message_max = 11;
-  config.limits.feed_prefixes_max = 12;
-  config.bus_endpoints = {"tcp://127.0.0.1:7755", "ipc:///x"};
-  return config;
 }
 
 Result<TraceRecord> parse(const std::string& whole) {

@@ -88,6 +88,9 @@ TEST(Verdict, ProgressIsDegradedUntilItIsFrozen) {
   msg::Status status = healthy();
   status.progress.state = msg::Progress::kSlow;
   expect(judged(status), Verdict::kDegraded, "progress", "the compositor answers slowly");
+  status.progress.cause = "sway answers, but draws no frames on DP-1";
+  expect(judged(status), Verdict::kDegraded, "progress",
+         "the compositor is slow (sway answers, but draws no frames on DP-1)");
   status.progress.state = msg::Progress::kSuspect;
   status.progress.cause = "spinning";
   expect(judged(status), Verdict::kDegraded, "progress", "the compositor has not answered for some seconds (spinning)");

@@ -8,6 +8,7 @@
 
 #include "common/base/log_event.h"
 #include "common/log/log.h"
+#include "tools/compositorctl/cli_alerts.h"
 #include "tools/compositorctl/exit_code.h"
 #include "tools/compositorctl/text.h"
 
@@ -26,26 +27,11 @@ struct Texts {
   std::string confirm_within;
   std::int64_t max_fail = -1;
   std::string run_for;
+  std::string since;
   std::uint64_t count = 0;
+  std::uint64_t revision = 0;
+  AlertTexts alert;
 };
-
-CLI::Validator is_duration() {
-  return CLI::Validator(
-      [](const std::string& text) {
-        const Result<Duration> parsed = parse_duration(text);
-        return parsed ? std::string() : parsed.error().text;
-      },
-      "");
-}
-
-CLI::Validator is_label() {
-  return CLI::Validator(
-      [](const std::string& text) {
-        const std::size_t equals = text.find('=');
-        return equals == 0 || equals == std::string::npos ? "KEY=VALUE expected, as in site=berlin" : std::string();
-      },
-      "");
-}
 
 std::string exit_codes_text() {
   std::string text = "Exit codes:\n";
@@ -86,7 +72,7 @@ void declare_global(CLI::App& app, Options& options, Texts& texts) {
              "Each command has its own --help; compositorctl(1) has everything.");
 }
 
-void declare_queries(CLI::App& app, std::map<const CLI::App*, Command>& commands, Options& options) {
+void declare_queries(CLI::App& app, std::map<const CLI::App*, Command>& commands, Options& options, Texts& texts) {
   CLI::App* ls = app.add_subcommand("ls", "List the compositors that the broker knows, and how they do");
   ls->add_option("-l,--label", options.labels, "Only those with this label; may be given several times")
       ->check(is_label())
@@ -105,8 +91,53 @@ void declare_queries(CLI::App& app, std::map<const CLI::App*, Command>& commands
   manifest->add_option("id", options.id, "HOST/DISPLAY")->required()->type_name("");
   manifest->footer(
       "\nExamples:\n  compositorctl manifest wall-3/wayland-1\n"
+      "  compositorctl manifest --history wall-3/wayland-1\n"
       "  compositorctl -o json manifest wall-3/wayland-1");
+  CLI::Option* history = manifest->add_flag("--history", options.history, "List the manifests that it had before");
+  manifest->add_option("--revision", texts.revision, "The one that it had then")
+      ->check(CLI::PositiveNumber)
+      ->excludes(history)
+      ->type_name("N");
   commands[manifest] = Command::kManifest;
+
+  CLI::App* peers = app.add_subcommand("peers", "List the agents and workers that are connected to the broker");
+  peers->footer("\nExamples:\n  compositorctl peers\n  compositorctl -o json peers");
+  commands[peers] = Command::kPeers;
+}
+
+void declare_history(CLI::App& app, std::map<const CLI::App*, Command>& commands, Options& options, Texts& texts) {
+  CLI::App* diff =
+      app.add_subcommand("diff", "What differs between two manifests of one compositor, or two compositors");
+  diff->add_option("words", options.arguments,
+                   "HOST/DISPLAY, then nothing, one or two revisions, or another HOST/DISPLAY")
+      ->required()
+      ->expected(1, 3)
+      ->type_name("");
+  diff->footer(
+      "\nExamples:\n  compositorctl diff wall-3/wayland-1\n  compositorctl diff wall-3/wayland-1 3 5\n"
+      "  compositorctl diff wall-3/wayland-1 wall-4/wayland-1");
+  commands[diff] = Command::kDiff;
+
+  CLI::App* outages = app.add_subcommand("outages", "When compositors were not ok, for how long, and why");
+  CLI::App* sla = app.add_subcommand("sla", "How much of the time compositors and their outputs were ok");
+  for (CLI::App* one : {outages, sla}) {
+    one->add_option("id", options.id, "HOST/DISPLAY, or a pattern of several: 'wall-*/*'; all if not given")
+        ->type_name("");
+    one->add_option("-l,--label", options.labels, "Only those with this label; may be given several times")
+        ->check(is_label())
+        ->allow_extra_args(false)
+        ->type_name("KEY=VALUE");
+  }
+  outages->add_option("--since", texts.since, "How far back, 7d if not given")
+      ->check(is_duration())
+      ->type_name("DURATION");
+  sla->add_option("--since", texts.since, "How far back, 30d if not given")
+      ->check(is_duration())
+      ->type_name("DURATION");
+  outages->footer("\nExamples:\n  compositorctl outages\n  compositorctl outages 'wall-*/*' --since 1d");
+  sla->footer("\nExamples:\n  compositorctl sla\n  compositorctl sla -l site=berlin --since 90d");
+  commands[outages] = Command::kOutages;
+  commands[sla] = Command::kSla;
 }
 
 void declare_calls(CLI::App& app, std::map<const CLI::App*, Command>& commands, Options& options, Texts& texts) {
@@ -221,8 +252,13 @@ void declare_subscribers(CLI::App& app, std::map<const CLI::App*, Command>& comm
   sub->add_option("prefix", options.prefixes, "Beginnings of topics: status/, alert/critical/, \"\" for all")
       ->required()
       ->type_name("");
+  CLI::App* top =
+      app.add_subcommand("top", "How all compositors do, on the whole terminal, the worst first; q ends it");
   for (CLI::App* command : {watch, sub}) {
     command->add_option("--count", texts.count, "End after so many lines")->check(CLI::PositiveNumber)->type_name("N");
+  }
+  top->add_option("--count", texts.count, "End after so many frames")->check(CLI::PositiveNumber)->type_name("N");
+  for (CLI::App* command : {watch, top, sub}) {
     command->add_option("--for", texts.run_for, "End after this time")->check(is_duration())->type_name("DURATION");
   }
   watch->footer("\nExamples:\n  compositorctl watch\n  compositorctl -o json watch --for 1h > changes.jsonl");
@@ -231,6 +267,12 @@ void declare_subscribers(CLI::App& app, std::map<const CLI::App*, Command>& comm
       "  compositorctl sub alert/\n"
       "  compositorctl sub status/wall-3/ output/wall-3/ --count 10");
   commands[watch] = Command::kWatch;
+  top->footer(
+      "\nWithout a terminal it says once how all do, and ends. As JSON a frame is one line: one frame, or with --count "
+      "or\n"
+      "--for one each second.\n"
+      "\nExamples:\n  compositorctl top\n  compositorctl -o json top --for 1h > fleet.jsonl");
+  commands[top] = Command::kTop;
   commands[sub] = Command::kSub;
 }
 
@@ -268,7 +310,9 @@ void take_duration(const std::string& text, std::optional<Duration>& into) {
 
 void finish(const CLI::App& app, const std::map<const CLI::App*, Command>& commands, const Texts& texts,
             Options& options) {
-  options.command = commands.at(app.get_subcommands().front());
+  const CLI::App* chosen = app.get_subcommands().front();
+  while (!chosen->get_subcommands().empty()) chosen = chosen->get_subcommands().front();
+  options.command = commands.at(chosen);
   options.json = texts.format == "json";
   options.log_level = log::severity_from_name(texts.log_level).value_or(Severity::kWarning);
   std::optional<Duration> timeout;
@@ -280,7 +324,10 @@ void finish(const CLI::App& app, const std::map<const CLI::App*, Command>& comma
   take_duration(texts.confirm_within, options.confirm_within);
   if (!texts.idem.empty()) options.idem = texts.idem;
   if (texts.max_fail >= 0) options.max_fail = texts.max_fail;
+  take_duration(texts.since, options.since);
+  if (texts.revision > 0) options.revision = texts.revision;
   if (texts.count > 0) options.count = texts.count;
+  take(texts.alert, options);
 }
 
 // Which of our words the first one that was not understood may have meant.
@@ -332,11 +379,13 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
   std::map<const CLI::App*, Command> commands;
   CLI::App app("compositorctl: sees and drives display compositors over the bus of compositord.", "compositorctl");
   declare_global(app, line.options, texts);
-  declare_queries(app, commands, line.options);
+  declare_queries(app, commands, line.options, texts);
+  declare_history(app, commands, line.options, texts);
   declare_subscribers(app, commands, line.options, texts);
   declare_calls(app, commands, line.options, texts);
   declare_screenshot(app, commands, line.options, texts);
   declare_dump(app, commands, line.options, texts);
+  declare_alerts(app, commands, line.options, texts.alert);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

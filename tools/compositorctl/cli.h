@@ -16,6 +16,9 @@ enum class Command : std::uint8_t {
   kLs,
   kShow,
   kManifest,
+  kDiff,
+  kOutages,
+  kSla,
   kWatch,
   kRun,
   kScreenshot,
@@ -24,7 +27,19 @@ enum class Command : std::uint8_t {
   kCancel,
   kReq,
   kSub,
-  kDump
+  kDump,
+  kAlerts,
+  kAck,
+  kSilenceAdd,
+  kSilenceLs,
+  kSilenceExpire,
+  kMaintenanceStart,
+  kMaintenanceLs,
+  kMaintenanceStop,
+  kWait,
+  kDiagnose,
+  kTop,
+  kPeers
 };
 
 struct ScreenshotOptions {
@@ -32,6 +47,22 @@ struct ScreenshotOptions {
   std::uint32_t max_width = 0;  // px; 0: any
   std::uint32_t max_height = 0;
   std::string file;  // empty: a name of our own; "-": standard output
+};
+
+struct AlertOptions {
+  std::vector<std::string> ids;  // patterns
+  std::string severity;
+  std::vector<std::string> kinds;
+  bool all = false;
+  bool history = false;
+  bool watch = false;
+  std::optional<Duration> since;
+  std::string alert;   // ack
+  std::string window;  // to be ended
+  std::string comment;
+  std::string author;  // empty: whoever runs this
+  std::optional<Duration> length;
+  std::optional<Duration> begins_in;
 };
 
 struct Options {
@@ -42,9 +73,14 @@ struct Options {
   std::string broker = "tcp://127.0.0.1:7755";
   std::string feed;  // empty: ask the bus
   Duration timeout = std::chrono::seconds(5);
-  // ls, run
+  // ls, run, alerts, silence, maintenance, wait
   std::vector<std::string> labels;  // KEY=VALUE, all must fit
-  // show, manifest, run, screenshot
+  // outages, sla
+  std::optional<Duration> since;  // how far back; empty: the broker decides
+  // manifest
+  std::optional<std::uint64_t> revision;
+  bool history = false;
+  // show, manifest, run, screenshot, diagnose
   std::string id;
   // run
   std::string method;
@@ -59,6 +95,10 @@ struct Options {
   std::int64_t batch = 0;          // 0: all at once
   std::optional<std::int64_t> max_fail;
   ScreenshotOptions screenshot;
+  // alerts, ack, silence, maintenance; wait has its ids here
+  AlertOptions alert;
+  // wait
+  std::vector<std::string> wait_for;  // FACT=VALUE, all must hold
   // job, cancel
   std::string job;
   // run, req, screenshot
@@ -74,7 +114,7 @@ struct Options {
   std::string listen;
   std::string trace_file;
   DumpOptions dump;
-  // watch, sub, dump
+  // watch, top, sub, dump
   std::optional<std::uint64_t> count;
   std::optional<Duration> run_for;
 };

@@ -8,7 +8,7 @@ namespace compositord::ctl {
 
 const std::array<ExitCodeInfo, kExitCodeCount>& exit_code_table() noexcept {
   static constexpr std::array<ExitCodeInfo, kExitCodeCount> kTable{{
-      {ExitCode::kDone, "200 202", "done, or queued"},
+      {ExitCode::kDone, "200 202 304", "done, queued, or still as it was"},
       {ExitCode::kLocal, "", "an error on this side, or an answer that could not be understood"},
       {ExitCode::kUsage, "", "the command line is wrong"},
       {ExitCode::kRefused, "400 401 403 404 409 413 429", "refused; nothing was changed"},
@@ -38,6 +38,11 @@ ExitCode exit_code_of(std::uint16_t status) noexcept {
 
 tl::unexpected<Failure> give_up(ExitCode code, std::string text) {
   return tl::unexpected<Failure>(Failure{code, std::move(text), {}});
+}
+
+Outcome<ExitCode> done(const Outcome<void>& printed) {
+  if (!printed) return tl::unexpected<Failure>(printed.error());
+  return ExitCode::kDone;
 }
 
 }  // namespace compositord::ctl

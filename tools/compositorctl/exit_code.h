@@ -52,5 +52,7 @@ template <class T>
 using Outcome = tl::expected<T, Failure>;
 
 tl::unexpected<Failure> give_up(ExitCode code, std::string text);
+// How a command ends whose last work was to print.
+Outcome<ExitCode> done(const Outcome<void>& printed);
 
 }  // namespace compositord::ctl

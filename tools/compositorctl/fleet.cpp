@@ -34,20 +34,22 @@ bool is_about_the_id(const msg::ReplyHeader& header) {
 
 }  // namespace
 
-Outcome<std::vector<msg::Value>> fetch_all(BusClient& bus, const std::string& service, const std::string& method) {
+Outcome<std::vector<msg::Value>> fetch_all(BusClient& bus, const std::string& service, const std::string& method,
+                                           const msg::Value& params) {
   std::vector<msg::Value> all;
-  msg::Value params = msg::Value::map();
+  const std::string_view key = service == "bus.alert" ? "alerts" : service == "bus.admin" ? "peers" : "compositors";
+  msg::Value page_params = params;
   for (std::size_t page = 0; page < kPagesMax; ++page) {
-    Outcome<msg::Value> result = bus.ask(service, method, params);
+    Outcome<msg::Value> result = bus.ask(service, method, page_params);
     if (!result) return tl::unexpected<Failure>(std::move(result.error()));
-    const msg::Value* list = result->find("compositors");
+    const msg::Value* list = result->find(key);
     if (list == nullptr || list->if_array() == nullptr) {
-      return give_up(ExitCode::kLocal, fmt::format("{} {}: compositors: an array expected", service, method));
+      return give_up(ExitCode::kLocal, fmt::format("{} {}: {}: an array expected", service, method, key));
     }
     all.insert(all.end(), list->if_array()->begin(), list->if_array()->end());
     const msg::Value* next = result->find("next");
     if (next == nullptr || !next->is_string()) return all;
-    params = msg::Value::map({{"after", *next}});
+    page_params.set("after", *next);
   }
   return give_up(ExitCode::kLocal, fmt::format("{} {} gives pages without end", service, method));
 }

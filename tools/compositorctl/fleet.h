@@ -14,7 +14,8 @@
 namespace compositord::ctl {
 
 // All entries of a list that the bus gives in pages. Failures: kLocal when the answer has another form or never ends.
-Outcome<std::vector<msg::Value>> fetch_all(BusClient& bus, const std::string& service, const std::string& method);
+Outcome<std::vector<msg::Value>> fetch_all(BusClient& bus, const std::string& service, const std::string& method,
+                                           const msg::Value& params = msg::Value::map());
 
 // What bus.manifest says beside a manifest: whose it is and how fresh.
 struct Freshness {

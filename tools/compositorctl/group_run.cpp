@@ -2,25 +2,15 @@
 
 #include <fmt/format.h>
 
+#include "tools/compositorctl/selection.h"
 #include "tools/compositorctl/text.h"
 
 namespace compositord::ctl {
 
 namespace {
 
-// KEY=VALUE, checked by the command line's reader.
-msg::Value map_of(const std::vector<std::string>& pairs) {
-  msg::Value map = msg::Value::map();
-  for (const std::string& pair : pairs) {
-    const std::size_t equals = pair.find('=');
-    map.set(pair.substr(0, equals), pair.substr(equals + 1));
-  }
-  return map;
-}
-
 msg::Value group_params(const Options& options, const msg::Value& params) {
-  msg::Value selector = msg::Value::map({{"ids", msg::Value::array({options.id})}});
-  if (!options.labels.empty()) selector.set("labels", map_of(options.labels));
+  msg::Value selector = selector_of({options.id}, options.labels);
   if (!options.facts.empty()) selector.set("facts", map_of(options.facts));
   msg::Value group =
       msg::Value::map({{"selector", std::move(selector)}, {"method", options.method}, {"params", params}});
@@ -71,7 +61,7 @@ Outcome<ExitCode> run_on_group(Session& session, const msg::Value& params) {
   const Outcome<void> printed = print_not_begun(session, reply->result);
   if (!printed) return tl::unexpected<Failure>(printed.error());
   if (reply->result.find("done") == nullptr) {
-    session.console.note(safe_text(status_text(reply->header)));
+    session.console.note(safe_lines(status_text(reply->header)));
   } else {
     session.console.note(fmt::format("{} done, {} failed, {} not begun", number_at(reply->result, "done"),
                                      number_at(reply->result, "failed"), number_at(reply->result, "not_begun")));

@@ -26,9 +26,7 @@ Colour colour_of_job(const msg::Value& job) {
 // A job as JSON, or in lines.
 Outcome<ExitCode> show(Session& session, const msg::Value& job) {
   if (session.options.json) {
-    const Outcome<void> printed = session.console.print_line(safe_json(job, 2));
-    if (!printed) return tl::unexpected<Failure>(printed.error());
-    return ExitCode::kDone;
+    return done(session.console.print_line(safe_json(job, 2)));
   }
   std::string text;
   const auto line = [&](std::string_view name, const std::string& value) {
@@ -48,9 +46,7 @@ Outcome<ExitCode> show(Session& session, const msg::Value& job) {
   }
   line("error", text_at(job, "error"));
   if (const msg::Value* result = job.find("result")) line("result", safe_json(*result));
-  const Outcome<void> printed = session.console.print(text);
-  if (!printed) return tl::unexpected<Failure>(printed.error());
-  return ExitCode::kDone;
+  return done(session.console.print(text));
 }
 
 Outcome<ExitCode> ask_and_show(Session& session, const std::string& method) {

@@ -1,6 +1,5 @@
 // ls, show and manifest: what the bus knows.
 
-#include <algorithm>
 #include <map>
 
 #include <fmt/format.h>
@@ -8,6 +7,7 @@
 #include "common/base/clock.h"
 #include "tools/compositorctl/fleet.h"
 #include "tools/compositorctl/manifest_text.h"
+#include "tools/compositorctl/selection.h"
 #include "tools/compositorctl/session.h"
 #include "tools/compositorctl/status_text.h"
 #include "tools/compositorctl/text.h"
@@ -29,14 +29,6 @@ struct Described {
     v.optional("version", m.version);
   }
 };
-
-bool has_labels(const msg::Status& status, const std::vector<std::string>& wanted) {
-  return std::all_of(wanted.begin(), wanted.end(), [&](const std::string& label) {
-    const std::size_t equals = label.find('=');
-    const auto it = status.labels.find(label.substr(0, equals));
-    return it != status.labels.end() && it->second == label.substr(equals + 1);
-  });
-}
 
 struct Listing {
   msg::Value json = msg::Value::array();
@@ -79,17 +71,12 @@ Outcome<Listing> read_listing(Session& session) {
   for (const msg::Value& raw : *statuses) {
     const Outcome<msg::Status> status = read_as<msg::Status>(raw, "bus.status list");
     if (!status) return tl::unexpected<Failure>(status.error());
-    if (!has_labels(*status, session.options.labels)) continue;
+    if (!is_selected(*status, {}, session.options.labels)) continue;
     const auto it = described.find(status->id);
     const bool found = it != described.end();
     add(listing, *status, raw, found ? &it->second.first : nullptr, found ? it->second.second : nullptr);
   }
   return listing;
-}
-
-Outcome<ExitCode> done(const Outcome<void>& printed) {
-  if (!printed) return tl::unexpected<Failure>(printed.error());
-  return ExitCode::kDone;
 }
 
 }  // namespace
@@ -127,6 +114,8 @@ Outcome<ExitCode> run_show(Session& session) {
 }
 
 Outcome<ExitCode> run_manifest(Session& session) {
+  if (session.options.history) return run_manifest_history(session);
+  if (session.options.revision) return run_manifest_revision(session);
   const std::string& id = session.options.id;
   Outcome<std::optional<KnownManifest>> known = fetch_manifest(session.bus, id);
   if (!known) return tl::unexpected<Failure>(std::move(known.error()));

@@ -54,7 +54,7 @@ Outcome<ExitCode> run_req(Session& session) {
   const Outcome<void> printed = print(*reply);
   if (!printed) return tl::unexpected<Failure>(printed.error());
   const ExitCode code = exit_code_of(reply->header.status);
-  if (code != ExitCode::kDone) session.console.note(safe_text(status_text(reply->header)));
+  if (code != ExitCode::kDone) session.console.note(safe_lines(status_text(reply->header)));
   return code;
 }
 

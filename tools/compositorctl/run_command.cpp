@@ -152,7 +152,7 @@ Outcome<ExitCode> run_run(Session& session) {
                                                       : queued     ? queued_text(reply->result)
                                                                    : result_text(reply->result));
   if (!printed) return tl::unexpected<Failure>(printed.error());
-  if (code != ExitCode::kDone) session.console.note(safe_text(status_text(reply->header)));
+  if (code != ExitCode::kDone) session.console.note(safe_lines(status_text(reply->header)));
   if (const msg::Value* within = reply->result.find("confirm_within_ms");
       within != nullptr && within->if_int() != nullptr) {
     session.console.note(

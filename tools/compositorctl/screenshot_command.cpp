@@ -46,7 +46,7 @@ Outcome<ExitCode> run_screenshot(Session& session) {
   if (!reply) return tl::unexpected<Failure>(reply.error());
   const ExitCode code = exit_code_of(reply->header.status);
   if (code != ExitCode::kDone) {
-    session.console.note(safe_text(status_text(reply->header)));
+    session.console.note(safe_lines(status_text(reply->header)));
     return code;
   }
   const Outcome<std::string> png = parts.finish(reply->result);

@@ -23,6 +23,11 @@ struct Session {
 Outcome<ExitCode> run_ls(Session& session);
 Outcome<ExitCode> run_show(Session& session);
 Outcome<ExitCode> run_manifest(Session& session);
+Outcome<ExitCode> run_manifest_history(Session& session);
+Outcome<ExitCode> run_manifest_revision(Session& session);
+Outcome<ExitCode> run_diff(Session& session);
+Outcome<ExitCode> run_outages(Session& session);
+Outcome<ExitCode> run_sla(Session& session);
 Outcome<ExitCode> run_watch(Session& session);
 Outcome<ExitCode> run_run(Session& session);
 Outcome<ExitCode> run_screenshot(Session& session);
@@ -32,5 +37,17 @@ Outcome<ExitCode> run_cancel(Session& session);
 Outcome<ExitCode> run_req(Session& session);
 Outcome<ExitCode> run_sub(Session& session);
 Outcome<ExitCode> run_dump(Session& session);
+Outcome<ExitCode> run_alerts(Session& session);
+Outcome<ExitCode> run_ack(Session& session);
+Outcome<ExitCode> run_silence_add(Session& session);
+Outcome<ExitCode> run_silence_ls(Session& session);
+Outcome<ExitCode> run_silence_expire(Session& session);
+Outcome<ExitCode> run_maintenance_start(Session& session);
+Outcome<ExitCode> run_maintenance_ls(Session& session);
+Outcome<ExitCode> run_maintenance_stop(Session& session);
+Outcome<ExitCode> run_top(Session& session);
+Outcome<ExitCode> run_wait(Session& session);
+Outcome<ExitCode> run_diagnose(Session& session);
+Outcome<ExitCode> run_peers(Session& session);
 
 }  // namespace compositord::ctl

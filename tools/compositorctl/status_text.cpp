@@ -19,11 +19,6 @@ std::string progress_text(const msg::ProgressFact& progress) {
   return text;
 }
 
-Colour colour_of(msg::AlertSeverity severity, msg::AlertState state) {
-  if (state == msg::AlertState::kResolved) return Colour::kGreen;
-  return severity == msg::AlertSeverity::kCritical ? Colour::kRed : Colour::kYellow;
-}
-
 // An output, or a fact: its name, its state, and how old that is.
 void add_fact(Table& table, std::string name, Cell state, UnixMs since, UnixMs observed_at, UnixMs now) {
   table.add({{std::move(name)},
@@ -91,6 +86,23 @@ std::string software_text(const std::string& name, const std::string& version) {
   return safe_text(version.empty() ? name : name + " " + version);
 }
 
+std::string metrics_text(const msg::Metrics& metrics) {
+  std::string text;
+  const auto add = [&](std::string_view figure) { text += fmt::format("{}{}", text.empty() ? "" : " · ", figure); };
+  const auto add_count = [&](const std::optional<std::uint64_t>& count, std::string_view what) {
+    if (count) add(counted(*count, what));
+  };
+  if (metrics.probe_p50_us && metrics.probe_p99_us) {
+    add(fmt::format("round trip p50 {}, p99 {}", round_trip_text(*metrics.probe_p50_us),
+                    round_trip_text(*metrics.probe_p99_us)));
+  }
+  if (metrics.rss_bytes) add(memory_text(*metrics.rss_bytes));
+  if (metrics.cpu_percent) add(fmt::format("{:.1f} % CPU", *metrics.cpu_percent));
+  add_count(metrics.clients, "client");
+  add_count(metrics.restarts, "restart");
+  return text;
+}
+
 std::string show_text(const msg::Status& status, const std::optional<KnownManifest>& manifest, UnixMs now,
                       bool coloured) {
   const std::string verdict = paint(name_of(status.verdict), colour_of(status.verdict), coloured);
@@ -107,6 +119,8 @@ std::string show_text(const msg::Status& status, const std::optional<KnownManife
   } else {
     text += "  compositor  never described\n";
   }
+  const std::string measured = status.metrics ? metrics_text(*status.metrics) : std::string();
+  if (!measured.empty()) text += fmt::format("  measured    {}\n", measured);
   Table facts({"FACT", "STATE", "SINCE", "OBSERVED"});
   add_fact(facts, "link", {std::string(name_of(status.link.state)), colour_of(status.link.state)}, status.link.since,
            status.link.observed_at, now);
@@ -131,7 +145,7 @@ std::string crash_text(const msg::Crash& crash, UnixMs now) {
   return text;
 }
 
-std::string change_line(const StatusChange& change, bool coloured) {
+std::string change_line(const feed::StatusChange& change, bool coloured) {
   const msg::Status& status = change.status;
   std::string verdict = paint(name_of(status.verdict), colour_of(status.verdict), coloured);
   if (change.before && change.before->verdict != status.verdict) {
@@ -142,14 +156,6 @@ std::string change_line(const StatusChange& change, bool coloured) {
   if (!change.before || change.before->verdict != status.verdict || change.before->reason != status.reason) return line;
   const std::string differences = differences_text(*change.before, status);
   return differences.empty() ? line : line + "  " + differences;
-}
-
-std::string alert_line(const AlertChange& change, bool coloured) {
-  const msg::Alert& alert = change.alert;
-  const std::string what = fmt::format("{} alert {}", name_of(alert.severity), name_of(alert.state));
-  return fmt::format("{}  {}  {}  {}: {}", time_text(alert.at), safe_text(alert.id),
-                     paint(what, colour_of(alert.severity, alert.state), coloured), safe_text(alert.layer),
-                     safe_text(alert.text));
 }
 
 }  // namespace compositord::ctl

@@ -12,7 +12,7 @@ namespace compositord::ctl {
 
 namespace {
 
-std::string message_json(const FeedMessage& message) {
+std::string message_json(const feed::FeedMessage& message) {
   return safe_json(
       msg::Value::map({{"topic", message.topic}, {"header", message.header}, {"payload", message.payload}}));
 }
@@ -32,7 +32,7 @@ Outcome<ExitCode> print_messages(Session& session, Subscription& subscription) {
     if (!step) return tl::unexpected<Failure>(step.error());
     if (*step == Subscription::Step::kEnd) return ExitCode::kDone;
     if (*step == Subscription::Step::kHandshake) continue;
-    const FeedMessage& message = subscription.message();
+    const feed::FeedMessage& message = subscription.message();
     if (epoch != 0 && epoch != message.epoch) {
       session.console.note(fmt::format("the broker was restarted (epoch {} → {})", epoch, message.epoch));
     }

@@ -1,37 +1,50 @@
 #include "tools/compositorctl/subscription.h"
 
+#include <poll.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "common/base/clock.h"
+#include "common/feed/feed_endpoint.h"
 #include "tools/compositorctl/text.h"
 
 namespace compositord::ctl {
 
 namespace {
 
-// The broker publishes bus/tick each second; after four of them the connection is thought to be dead, though TCP may say
-// nothing for a quarter of an hour.
-constexpr Duration kQuietMax = std::chrono::seconds(4);
-
-std::vector<std::string> with_tick(std::vector<std::string> prefixes) {
-  prefixes.emplace_back(kTickTopic);
-  return prefixes;
+feed::Subscriber::Settings settings_of(const Session& session, std::vector<std::string> prefixes, int key_fd) {
+  // Of standard output no event is asked for: that nobody reads it any more is told all the same.
+  return {
+      std::move(prefixes), session.options.timeout, {{session.stop_fd, POLLIN}, {STDOUT_FILENO, 0}, {key_fd, POLLIN}}};
 }
+
+// Whether one of these happened: poll(2) ignores a negative descriptor.
+bool happened(pollfd fd) { return ::poll(&fd, 1, 0) > 0; }
 
 }  // namespace
 
-Subscription::Subscription(Session& session, std::vector<std::string> prefixes)
-    : session_(session), client_(session.context, with_tick(std::move(prefixes)), session.stop_fd) {
+Subscription::Subscription(Session& session, std::vector<std::string> prefixes, int key_fd)
+    : session_(session),
+      key_fd_(key_fd),
+      subscriber_(session.context, settings_of(session, std::move(prefixes), key_fd), [this] { return find_feed(); }) {
   if (session.options.run_for) end_ = monotonic_now() + *session.options.run_for;
 }
 
-Outcome<std::string> Subscription::find_feed() {
-  if (!session_.options.feed.empty()) return session_.options.feed;
-  Outcome<msg::Value> config = session_.bus.ask("bus.admin", "config");
-  if (!config) return tl::unexpected<Failure>(std::move(config.error()));
+Result<std::string> Subscription::find_feed() {
+  const auto found = [&](std::string endpoint) {
+    session_.log.write(LogEvent(Severity::kInfo, "feed.connecting").with("endpoint", endpoint));
+    return endpoint;
+  };
+  if (!session_.options.feed.empty()) return found(session_.options.feed);
+  const Outcome<msg::Value> config = session_.bus.ask("bus.admin", "config");
+  if (!config) {
+    find_failure_ = config.error();
+    return fail(Status::kFailed, find_failure_.text);
+  }
   std::vector<std::string> endpoints;
   const msg::Value* feed = config->find("feed");
   if (feed != nullptr && feed->if_array() != nullptr) {
@@ -39,84 +52,60 @@ Outcome<std::string> Subscription::find_feed() {
       if (endpoint.is_string()) endpoints.push_back(*endpoint.if_string());
     }
   }
-  Result<std::string> chosen = choose_feed(session_.options.broker, endpoints);
-  if (!chosen) return give_up(ExitCode::kNoBroker, chosen.error().text);
-  return std::move(*chosen);
+  Result<std::string> chosen = feed::choose_feed(session_.options.broker, endpoints);
+  if (chosen) return found(std::move(*chosen));
+  find_failure_ = Failure{ExitCode::kNoBroker, chosen.error().text, {}};
+  return chosen;
 }
 
 Outcome<void> Subscription::start() {
-  Outcome<std::string> found = find_feed();
-  if (!found) return tl::unexpected<Failure>(std::move(found.error()));
-  endpoint_ = std::move(*found);
-  quiet_until_ = monotonic_now() + session_.options.timeout;
-  session_.log.write(LogEvent(Severity::kInfo, "feed.connecting").with("endpoint", endpoint_));
-  return client_.open(endpoint_);
+  find_failure_ = Failure{};
+  const Result<void> started = subscriber_.start();
+  if (started) return {};
+  if (subscriber_.endpoint().empty()) return tl::unexpected<Failure>(find_failure_);
+  return give_up(ExitCode::kUsage, "--feed: " + started.error().text);
 }
 
-const std::string& Subscription::start_handshake() {
-  hello_topic_ = client_.start_handshake();
-  return hello_topic_;
-}
-
-Outcome<Subscription::Step> Subscription::next() {
+Outcome<Subscription::Step> Subscription::next(Instant until) {
   for (;;) {
-    wire::Frames frames;
-    switch (client_.wait(std::min(end_, quiet_until_), frames)) {
-      case FeedEvent::kStopped:
-      case FeedEvent::kOutputClosed: return Step::kEnd;
-      case FeedEvent::kMessage:
-        if (monotonic_now() >= end_) return Step::kEnd;  // a busy feed may never leave a pause
-        if (take(frames)) return Step::kMessage;
+    const Result<feed::Subscriber::Step> step = subscriber_.next(std::min(end_, until));
+    if (!step) return give_up(ExitCode::kUsage, "--feed: " + step.error().text);
+    switch (*step) {
+      case feed::Subscriber::Step::kMessage: take_message(); return Step::kMessage;
+      case feed::Subscriber::Step::kHandshake: return Step::kHandshake;
+      case feed::Subscriber::Step::kDeadline: return monotonic_now() >= end_ ? Step::kEnd : Step::kIdle;
+      case feed::Subscriber::Step::kWatched: {
+        const bool over = happened({session_.stop_fd, POLLIN, 0}) || happened({STDOUT_FILENO, 0, 0});
+        return !over && happened({key_fd_, POLLIN, 0}) ? Step::kIdle : Step::kEnd;
+      }
+      case feed::Subscriber::Step::kNoFeed: return tl::unexpected<Failure>(no_feed());
+      case feed::Subscriber::Step::kMalformed:
+        session_.log.write(LogEvent(Severity::kWarning, "feed.malformed").with("why", subscriber_.why()));
         break;
-      case FeedEvent::kConnected: start_handshake(); return Step::kHandshake;
-      case FeedEvent::kDisconnected: away("its connection closed"); break;
-      case FeedEvent::kDeadline:
-        if (monotonic_now() >= end_) return Step::kEnd;
-        if (const Outcome<void> opened = reopen(); !opened) return tl::unexpected<Failure>(opened.error());
+      case feed::Subscriber::Step::kAway:
+        is_away_ = true;
+        session_.console.note(fmt::format("lost the feed {}: {}; connecting again", safe_text(subscriber_.endpoint()),
+                                          subscriber_.why()));
         break;
     }
   }
 }
 
-Outcome<void> Subscription::reopen() {
-  if (!said_hello_) {
-    return give_up(
-        ExitCode::kNoBroker,
-        fmt::format("no feed answered at {} within {} s: is it the feed of the broker at {}? Another one is named "
-                    "with --feed ENDPOINT",
-                    endpoint_, number_text(static_cast<double>(to_ms(session_.options.timeout)) / 1e3),
-                    session_.options.broker));
+void Subscription::take_message() {
+  if (message().topic == hello_topic()) {
+    session_.log.write(LogEvent(Severity::kInfo, "feed.subscribed").with("endpoint", subscriber_.endpoint()));
   }
-  away(fmt::format("it was silent for {} s", kQuietMax / std::chrono::seconds(1)));
-  // A broker that came back may have another feed endpoint.
-  const Outcome<std::string> found = find_feed();
-  if (!found && found.error().code == ExitCode::kInterrupted) return tl::unexpected<Failure>(found.error());
-  if (found) endpoint_ = *found;
-  quiet_until_ = monotonic_now() + kQuietMax;
-  session_.log.write(LogEvent(Severity::kInfo, "feed.connecting").with("endpoint", endpoint_));
-  return client_.open(endpoint_);
+  if (std::exchange(is_away_, false))
+    session_.console.note(fmt::format("the feed {} is back", safe_text(subscriber_.endpoint())));
 }
 
-bool Subscription::take(const wire::Frames& frames) {
-  Result<FeedMessage> parsed = parse_feed_message(frames);
-  if (!parsed) {
-    session_.log.write(LogEvent(Severity::kWarning, "feed.malformed").with("why", parsed.error().text));
-    return false;
-  }
-  quiet_until_ = monotonic_now() + kQuietMax;
-  if (parsed->topic == hello_topic_) {
-    said_hello_ = true;
-    session_.log.write(LogEvent(Severity::kInfo, "feed.subscribed").with("endpoint", endpoint_));
-  }
-  if (is_away_) session_.console.note(fmt::format("the feed {} is back", safe_text(endpoint_)));
-  is_away_ = false;
-  message_ = std::move(*parsed);
-  return true;
-}
-
-void Subscription::away(std::string why) {
-  if (std::exchange(is_away_, true) || !said_hello_) return;
-  session_.console.note(fmt::format("lost the feed {}: {}; connecting again", safe_text(endpoint_), why));
+Failure Subscription::no_feed() const {
+  return {ExitCode::kNoBroker,
+          fmt::format("no feed answered at {} within {} s: is it the feed of the broker at {}? Another one is named "
+                      "with --feed ENDPOINT",
+                      subscriber_.endpoint(), number_text(static_cast<double>(to_ms(session_.options.timeout)) / 1e3),
+                      session_.options.broker),
+          {}};
 }
 
 }  // namespace compositord::ctl

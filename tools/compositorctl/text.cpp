@@ -33,8 +33,8 @@ struct DurationUnit {
   std::string_view name;
   double seconds;
 };
-constexpr std::array<DurationUnit, 6> kDurationUnits{
-    {{"", 1.0}, {"ms", 1e-3}, {"s", 1.0}, {"min", 60.0}, {"m", 60.0}, {"h", 3'600.0}}};
+constexpr std::array<DurationUnit, 7> kDurationUnits{
+    {{"", 1.0}, {"ms", 1e-3}, {"s", 1.0}, {"min", 60.0}, {"m", 60.0}, {"h", 3'600.0}, {"d", 86'400.0}}};
 
 // Optimal string alignment: the usual three rows.
 std::size_t distance(std::string_view a, std::string_view b) {
@@ -59,6 +59,18 @@ std::size_t distance(std::string_view a, std::string_view b) {
 }  // namespace
 
 std::string safe_text(std::string_view bytes) { return escape_for_log(bytes, kTextBytesMax); }
+
+std::string safe_lines(std::string_view bytes) {
+  std::string lines;
+  for (bool more = true; more;) {
+    const std::size_t end = std::min(bytes.find('\n'), bytes.size());
+    lines += escape_for_log(bytes.substr(0, end), kTextBytesMax);
+    more = end < bytes.size() && lines.size() < kTextBytesMax;
+    if (more) lines += "\n  ";
+    bytes.remove_prefix(std::min(end + 1, bytes.size()));
+  }
+  return lines;
+}
 
 std::string safe_json(const msg::Value& value, int indent) {
   const std::string json = msg::encode_json(value, indent);
@@ -128,6 +140,10 @@ std::string Table::to_text(bool coloured, std::string_view indent) const {
   return out;
 }
 
+std::string counted(std::uint64_t count, std::string_view what) {
+  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+}
+
 std::string age_text(std::int64_t age_ms) {
   constexpr std::int64_t kSecond = 1'000;
   constexpr std::int64_t kMinute = 60 * kSecond;
@@ -152,6 +168,17 @@ std::string time_text(UnixMs time) {
 
 std::string number_text(double number) { return fmt::format("{:.6g}", number); }
 
+std::string round_trip_text(std::uint64_t us) {
+  constexpr std::uint64_t kSecondsFrom = 999'500;  // with three digits that is a second
+  if (us < kSecondsFrom) return fmt::format("{:.3g} ms", static_cast<double>(us) / 1e3);
+  return fmt::format("{:.3g} s", static_cast<double>(us) / 1e6);
+}
+
+std::string memory_text(std::uint64_t bytes) {
+  constexpr double kMiB = 1024 * 1024;
+  return fmt::format("{:.0f} MiB", static_cast<double>(bytes) / kMiB);
+}
+
 std::string mode_text(const msg::Mode& mode) {
   std::string size = fmt::format("{}x{}", mode.width_px, mode.height_px);
   if (mode.refresh_mhz == 0) return size;
@@ -164,7 +191,7 @@ Result<Duration> parse_duration(std::string_view text) {
   const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
   const auto refuse = [&] {
     return fail(Status::kMalformed,
-                fmt::format("\"{}\" is no duration: a number and ms, s, min or h, as in 500ms or 5s",
+                fmt::format("\"{}\" is no duration: a number and ms, s, min, h or d, as in 500ms or 5s",
                             escape_for_log(text, 64)));
   };
   if (parsed.ec != std::errc()) return refuse();

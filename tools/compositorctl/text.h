@@ -16,6 +16,9 @@ namespace compositord::ctl {
 
 // Escaped as for a log, but longer.
 std::string safe_text(std::string_view bytes);
+// The same with its lines kept, those below the first indented, so that none can pass for ours: a configuration's fault is told
+// with the place below it.
+std::string safe_lines(std::string_view bytes);
 // JSON in which also DEL and the C1 controls are written as \u00XX: terminals obey some of them.
 std::string safe_json(const msg::Value& value, int indent = -1);
 
@@ -46,8 +49,14 @@ class Table {
   std::vector<std::vector<Cell>> rows_;
 };
 
+// "1 alert", "2 alerts".
+std::string counted(std::uint64_t count, std::string_view what);
 // "0.4 s", "12 s", "5 min", "3 h", "4 d". Less than nothing is "0.0 s": two calendars may differ a little.
 std::string age_text(std::int64_t age_ms);
+// "0.42 ms", "12.3 s"
+std::string round_trip_text(std::uint64_t us);
+// "142 MiB"
+std::string memory_text(std::uint64_t bytes);
 // "2026-03-01 12:00:05.250" in local time.
 std::string time_text(UnixMs time);
 
@@ -56,7 +65,7 @@ std::string mode_text(const msg::Mode& mode);
 // As few digits as tell it: "1", "1.5".
 std::string number_text(double number);
 
-// "500ms", "5s", "1.5s", "2min", "1h"; a number alone is seconds. More than nothing, at most a year.
+// "500ms", "5s", "1.5s", "2min", "1h", "7d"; a number alone is seconds. More than nothing, at most a year.
 Result<Duration> parse_duration(std::string_view text);
 
 // Of `known`, what `word` was most probably meant to be, the nearest first; at most `count_max`. Distance: letters left out,

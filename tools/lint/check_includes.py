@@ -45,7 +45,9 @@ LIBRARIES = {
     "sqlite": re.compile(r"^sqlite3[a-z]*\.h$"),
     "yaml": re.compile(r"^yaml-cpp/"),
     "spdlog": re.compile(r"^spdlog/"),
+    "curl": re.compile(r"^curl/curl\.h$"),
     "xcb": re.compile(r"^(xcb/[a-z_]+|X11/Xauth)\.h$"),
+    "pipewire": re.compile(r"^(pipewire|spa)/"),
     "sdbus": re.compile(r"^sdbus-c\+\+/"),
     "wayland": re.compile(r"^wayland-(client|client-core|client-protocol|util|version|cursor|server)(-core)?\.h$"),
     "cairo": re.compile(r"^cairo\.h$"),
@@ -79,27 +81,45 @@ def pure(where, ours, libraries=(), std=(), **more):
 
 
 BASE, WIRE, MSG, NET, LOG = "common/base/", "common/wire/", "common/msg/", "common/net/", "common/log/"
+FEED = "common/feed/"
 DRIVER, DRIVER_EVENT = "agent/driver.h", "agent/driver_event.h"
 IDENTIFY = "agent/identify/"  # what is shown by identify, wherever it is shown
+WINDOWS = "agent/windows/"  # the command windows, whoever lists them
 OUTPUT = "agent/output/"  # the output commands, as every driver understands them
 CAPTURE = "agent/capture/"  # screenshots, whoever reads the pixels
-DRIVER_FOLDERS = [DRIVER, DRIVER_EVENT, OUTPUT, IDENTIFY, CAPTURE, "agent/process/", "agent/kde/", "agent/wlr/", "agent/wayland/",
+DRIVER_FOLDERS = [DRIVER, DRIVER_EVENT, OUTPUT, IDENTIFY, WINDOWS, CAPTURE, "agent/process/", "agent/kde/", "agent/wlr/", "agent/wayland/",
                   "agent/dbus/", "agent/mutter/", "agent/ipc/", "agent/hyprland/", "agent/niri/", "agent/sway/"]
+
+# Whom to tell and in which words, for the configuration: nothing there that tells.
+NOTIFY_RULES = ["broker/notify/notifier_config.h", "broker/notify/body_template.h"]
 
 RULES = [
     pure(BASE, [BASE]),
     pure("common/base/check.cpp", [BASE], std=["cstdio", "cstdlib"]),
+    pure("common/base/blocked_signals.", [BASE], one_header="signal.h"),
     pure("common/base/clock.", [BASE], std=["ctime"], clock=True),
     pure(WIRE, [BASE, WIRE]),
     pure(MSG, [BASE, WIRE, MSG], libraries=["sodium", "msgpack", "nlohmann"]),
     Rule(NET, [BASE, WIRE, NET], {"fmt", "expected", "zmq", "sodium"}),
     Rule(LOG, [BASE, LOG], {"fmt", "expected", "spdlog"}),
+    # The subscriber's side of the feed: what it knows is pure, the socket is not.
+    pure(FEED, [BASE, WIRE, MSG, FEED]),
+    Rule("common/feed/subscriber.", [BASE, WIRE, MSG, NET, FEED], {"fmt", "expected"}, clock=True),
     # The broker
     pure("broker/core/", [BASE, WIRE, MSG, "broker/core/"]),
     Rule("broker/store/", [BASE, MSG, "broker/core/", "broker/store/"], {"fmt", "expected", "sqlite"}),
+    # The names of files that are set aside say when that was.
+    Rule("broker/store/set_aside.", [BASE, "broker/store/"], {"fmt", "expected"}, clock=True),
     pure("broker/trace/trace_format.", [BASE, WIRE, MSG, "broker/core/", "broker/trace/"]),
     Rule("broker/trace/", [BASE, WIRE, MSG, "broker/core/", "broker/trace/"], {"fmt", "expected"}),
-    Rule("broker/config/", [BASE, MSG, NET, LOG, "broker/core/", "broker/config/"], {"fmt", "expected", "yaml"}),
+    Rule("broker/config/", [BASE, MSG, NET, LOG, "broker/core/", "broker/config/", *NOTIFY_RULES], {"fmt", "expected", "yaml"}),
+    pure("broker/notify/backoff.", [BASE, "broker/notify/"]),
+    pure("broker/notify/body_template.", [BASE, MSG, "broker/notify/"]),
+    pure("broker/notify/notification.", [BASE, "broker/notify/"]),
+    pure("broker/notify/notifier_config.", [BASE, "broker/notify/"]),
+    Rule("broker/notify/", [BASE, MSG, "broker/notify/"], {"fmt", "expected"}, clock=True),
+    Rule("broker/notify/webhook.", [BASE, MSG, "broker/notify/"], {"fmt", "expected", "curl"}),
+    Rule("broker/notify/desktop_notifier.", [BASE, MSG, "broker/notify/"], {"fmt", "expected", "sdbus"}),
     Rule("broker/io/", [BASE, WIRE, MSG, NET, LOG, "broker/"], {"fmt", "expected"}, clock=True),
     Rule("broker/", [BASE, WIRE, MSG, NET, LOG, "broker/"], {"fmt", "expected", "cli"}, clock=True),
     # The agent
@@ -111,14 +131,20 @@ RULES = [
     Rule(CAPTURE, [BASE, MSG, DRIVER, DRIVER_EVENT, OUTPUT, "agent/process/", CAPTURE],
          {"fmt", "expected", "sodium", "png"}),
     Rule("agent/kde/", [BASE, MSG, OUTPUT, "agent/kde/"], {"fmt", "expected", "wayland"}),
-    Rule("agent/kde/kwin_bus.", [BASE, MSG, DRIVER, DRIVER_EVENT, OUTPUT, "agent/process/", "agent/dbus/",
-                                 "agent/kde/kwin_bus.h", "agent/wayland/companion.h"], {"fmt", "expected", "sdbus"}),
-    Rule("agent/wlr/", [BASE, MSG, OUTPUT, IDENTIFY, "agent/wlr/"], {"fmt", "expected", "wayland"}),
+    Rule("agent/kde/kwin_", [BASE, MSG, DRIVER, DRIVER_EVENT, OUTPUT, CAPTURE, "agent/process/", "agent/dbus/",
+                             "agent/kde/kwin_", "agent/wayland/companion.h"], {"fmt", "expected", "sdbus"}),
+    Rule("agent/wlr/", [BASE, MSG, OUTPUT, IDENTIFY, WINDOWS, "agent/wlr/"], {"fmt", "expected", "wayland"}),
     Rule("agent/dbus/", [BASE, MSG, DRIVER, DRIVER_EVENT, "agent/process/", "agent/dbus/",
                          "agent/wayland/connected_display.h"], {"fmt", "expected", "sdbus"}),
-    Rule("agent/mutter/", [BASE, MSG, DRIVER, DRIVER_EVENT, OUTPUT, "agent/process/", "agent/dbus/", "agent/mutter/",
-                           "agent/wayland/companion.h"], {"fmt", "expected", "sdbus"}),
+    Rule("agent/mutter/", [BASE, MSG, DRIVER, DRIVER_EVENT, OUTPUT, CAPTURE, "agent/process/", "agent/dbus/", "agent/mutter/",
+                           "agent/pipewire/", "agent/wayland/companion.h", "agent/wayland/connected_display.h"],
+         {"fmt", "expected", "sdbus"}),
+    Rule("agent/pipewire/", [BASE, MSG, OUTPUT, CAPTURE, "agent/process/", "agent/pipewire/"],
+         {"fmt", "expected", "pipewire"}),
+    Rule("agent/systemd/", [BASE, MSG, DRIVER, DRIVER_EVENT, "agent/process/", "agent/dbus/", "agent/systemd/"],
+         {"fmt", "expected", "sdbus"}),
     Rule(IDENTIFY, [BASE, MSG, IDENTIFY], {"fmt", "expected", "cairo"}),
+    Rule(WINDOWS, [BASE, MSG, WINDOWS], {"fmt", "expected"}),
     Rule("agent/process/", [BASE, MSG, DRIVER, DRIVER_EVENT, "agent/process/"], {"fmt", "expected"}),
     Rule("agent/kernel/", [BASE, MSG, DRIVER, DRIVER_EVENT, "agent/process/", "agent/kernel/"], {"fmt", "expected"}),
     Rule("agent/ipc/", [BASE, MSG, DRIVER, DRIVER_EVENT, OUTPUT, "agent/process/", "agent/wayland/", "agent/ipc/"],
@@ -131,7 +157,7 @@ RULES = [
     Rule("agent/io/", [BASE, WIRE, MSG, NET, LOG, "agent/"], {"fmt", "expected"}, clock=True),
     Rule("agent/", [BASE, WIRE, MSG, NET, LOG, "agent/"], {"fmt", "expected", "cli"}, clock=True),
     # Tools are clients of the bus like any other: they know the messages, not the programs.
-    Rule("tools/", [BASE, WIRE, MSG, NET, LOG, "tools/"], {"fmt", "expected", "cli"}, clock=True),
+    Rule("tools/", [BASE, WIRE, MSG, NET, LOG, FEED, "tools/"], {"fmt", "expected", "cli"}, clock=True),
     # A trace is read by running the core again.
     Rule("tools/compositorctl/dump_trace.", [BASE, WIRE, MSG, "broker/core/", "broker/trace/", "tools/"],
          {"fmt", "expected"}),

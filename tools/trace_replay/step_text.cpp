@@ -57,8 +57,35 @@ struct InputTeller {
   }
   std::string operator()(const broker::input::Disconnected& in) const { return ' ' + dump.name_of(in.peer) + '\n'; }
   std::string operator()(const broker::input::FeedReceived& in) const { return ' ' + frames_text(in.frames) + '\n'; }
+  std::string operator()(const broker::input::FeedDropped& in) const {
+    return fmt::format(" {} overflows, {} blocked: {}\n", in.overflows, in.blocked,
+                       ctl::safe_text(fmt::format("{}", fmt::join(in.peers, ", "))));
+  }
   std::string operator()(const broker::input::StoreDone& in) const {
     return fmt::format(" {}: {}\n", in.commit_id, in.result ? "stored" : ctl::safe_text(in.result.error().text));
+  }
+  std::string operator()(const broker::input::NoticeEnded& in) const {
+    return fmt::format(" {} at {}: {}\n", ctl::safe_text(in.dedupe), ctl::safe_text(in.notifier),
+                       in.delivered ? "delivered" : ctl::safe_text(in.error));
+  }
+  std::string operator()(const broker::input::NoticeDone& in) const {
+    return fmt::format(" alert {}, change {}\n", ctl::safe_text(in.alert), in.change);
+  }
+  std::string operator()(const broker::input::StoreAnswered& in) const {
+    if (!in.result) return fmt::format(" {}: {}\n", in.read_id, ctl::safe_text(in.result.error().text));
+    return fmt::format(" {}: {} revisions, {} changes, {} runs\n", in.read_id, in.result->revisions.size(),
+                       in.result->changes.size(), in.result->runs.size());
+  }
+  std::string operator()(const broker::input::StoreFile& in) const {
+    const std::string why = in.why.empty() ? std::string() : ", the last one just now: " + ctl::safe_text(in.why);
+    return fmt::format(" {} damaged ones set aside{}{}\n", in.set_aside.size(), why,
+                       in.replaced ? "; another one is in its place" : "");
+  }
+  std::string operator()(const broker::input::Reloaded& in) const {
+    if (!in.result) return fmt::format(" {}: {}\n", in.reload_id, ctl::safe_text(in.result.error().text));
+    return fmt::format(" {}: applied {}; a restart is needed for {}\n", in.reload_id,
+                       ctl::safe_text(fmt::format("{}", fmt::join(in.result->applied, ", "))),
+                       ctl::safe_text(fmt::format("{}", fmt::join(in.result->restart, ", "))));
   }
   std::string operator()(const broker::input::CalendarSet& in) const {
     return fmt::format(" {} ms at the clock's origin\n", in.unix_ms_at_origin);
@@ -78,6 +105,21 @@ struct RecordTeller {
   std::string operator()(const broker::JobRecord& record) const {
     return fmt::format(" {}, attempt {}{}", msg::name_of(record.state), record.attempts,
                        record.erased ? ", erased" : "");
+  }
+  std::string operator()(const broker::AlertRecord& record) const {
+    if (record.erased) return " erased";
+    return fmt::format(" {} {} {}", ctl::safe_text(record.subject), ctl::safe_text(record.about),
+                       record.active ? "fires" : "ended");
+  }
+  std::string operator()(const broker::WindowRecord& record) const { return record.erased ? " erased" : ""; }
+  std::string operator()(const broker::ManifestRevision& record) const {
+    return fmt::format(" {} bytes", record.manifest.size());
+  }
+  std::string operator()(const broker::StatusChange& record) const {
+    return fmt::format(" {}", msg::name_of(record.verdict));
+  }
+  std::string operator()(const broker::BrokerRun& record) const {
+    return fmt::format(" alive at {} ms", record.alive_at.ms);
   }
 };
 
@@ -100,10 +142,14 @@ std::string outputs_text(const broker::ReplayedStep& step, UnixMs unix_at, ctl::
     out += fmt::format("store {}: {}{}\n", write.commit_id, ctl::safe_text(broker::key_of(write.record)),
                        std::visit(RecordTeller{}, write.record));
   }
+  for (const broker::StoreRead& read : outputs.store_reads) out += fmt::format("read {}\n", read.read_id);
   for (const broker::Send& send : outputs.sends) {
     out += dump.lines_of({unix_us, send.peer, Direction::kFromBroker, false, send.frames}).value_or("");
   }
   for (const wire::Frames& frames : outputs.publishes) out += fmt::format("publish {}\n", publication_text(frames));
+  for (const msg::Alert& notice : outputs.notices) {
+    out += fmt::format("notify {} of change {}: {}\n", notice.alert, notice.change, ctl::safe_text(notice.text));
+  }
   for (const LogEvent& event : outputs.log) {
     out += fmt::format("log {} {}\n", severity_name(event.severity), to_text(event));
   }

@@ -69,12 +69,14 @@ def free_x_display():
 class Desktop:
     """One compositor of a Fleet; `process` is its subprocess while it runs."""
 
-    def __init__(self, fleet, kind):
+    def __init__(self, fleet, kind, name=None):
+        """`name`: where there are several of a kind."""
         self.fleet = fleet
         self.kind = kind
+        self.name = name or kind.name
         self.program = None
         self.user = None if kind.bus else unprivileged_user()
-        self.dir = os.path.join(fleet.dir, kind.name)
+        self.dir = os.path.join(fleet.dir, self.name)
         os.mkdir(self.dir, 0o700)
         self.display = free_x_display() if kind.x11 else kind.display
         self.environment = {
@@ -93,14 +95,14 @@ class Desktop:
         if kind.is_x_client:
             self.environment["DISPLAY"] = self.display
             server = BY_NAME["Xvfb"]
-            running = fleet.start(kind.name + "-server", [*self._filled(server.arguments), "-displayfd", "1"],
+            running = fleet.start(self.name + "-server", [*self._filled(server.arguments), "-displayfd", "1"],
                                   self.environment, self.user)
             running.lines_until(self.display[1:])
 
     def _start_bus(self):
         address = "unix:path=" + os.path.join(self.dir, "bus")
         self.environment["DBUS_SESSION_BUS_ADDRESS"] = address
-        bus = self.fleet.start(self.kind.name + "-bus", [
+        bus = self.fleet.start(self.name + "-bus", [
             "/usr/bin/dbus-daemon", "--session", "--nofork", "--address=" + address, "--print-address=1"], self.environment)
         if not select.select([bus.process.stdout], [], [], 15)[0]:
             raise Failure("the session bus did not start:\n" + bus.tail())
@@ -109,7 +111,7 @@ class Desktop:
         return [argument.format(dir=self.dir, display=self.display) for argument in arguments]
 
     def start(self):
-        self.program = self.fleet.start(self.kind.name, self._filled(self.kind.arguments), self.environment, self.user)
+        self.program = self.fleet.start(self.name, self._filled(self.kind.arguments), self.environment, self.user)
         return self.program
 
     @property
@@ -127,9 +129,9 @@ class Desktop:
         return [os.path.join(self.fleet.bin, "compositor-agent"), "--broker", self.fleet.bus, "--id", compositor_id,
                 "-w", self.display]
 
-    def start_agent(self, compositor_id):
+    def start_agent(self, compositor_id, *options):
         environment = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "XDG_RUNTIME_DIR": self.dir}
-        return self.fleet.start(self.kind.name + "-agent", self.agent_arguments(compositor_id), environment)
+        return self.fleet.start(self.name + "-agent", [*self.agent_arguments(compositor_id), *options], environment)
 
     def probe_command(self):
         """What a user would run to see whether it answers; ends with an error when it does not within a second."""

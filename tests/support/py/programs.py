@@ -110,12 +110,14 @@ class Program:
 
 
 class Broker(Program):
-    """A compositord on ports that the system chose. With wait=False it may fail to start."""
+    """A compositord on ports that the system chose. With wait=False it may fail to start. What is None is left to its
+    configuration."""
 
-    def __init__(self, state_dir, *arguments, wait=True, bus=own_tcp(), feed=own_tcp(), launcher=(),
+    def __init__(self, state_dir, *arguments, wait=True, bus=own_tcp(), feed=own_tcp(), log_level="debug", launcher=(),
                  **popen):
-        super().__init__([*launcher, program("compositord"), "--bus", bus, "--feed", feed, "--state-dir", state_dir,
-                          "--log-level", "debug", *arguments], **popen)
+        given = (("--bus", bus), ("--feed", feed), ("--log-level", log_level))
+        options = [word for option in given if option[1] is not None for word in option]
+        super().__init__([*launcher, program("compositord"), *options, "--state-dir", state_dir, *arguments], **popen)
         self.bus = self.feed = None
         if wait:
             try:
@@ -160,6 +162,15 @@ class Sway(Program):
         environment = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "XDG_RUNTIME_DIR": runtime_dir,
                        "WLR_BACKENDS": "headless", "WLR_LIBINPUT_NO_DEVICES": "1", "WLR_RENDERER": "pixman"}
         super().__init__([*launcher, "/usr/bin/sway", "-c", config], env=environment, cwd=runtime_dir)
+
+
+class Window(Program):
+    """A window on the one display in `runtime_dir`, which is sway's."""
+
+    def __init__(self, runtime_dir):
+        super().__init__(["/usr/bin/weston-flower"],
+                         env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "XDG_RUNTIME_DIR": runtime_dir,
+                              "WAYLAND_DISPLAY": "wayland-1"})
 
 
 class Agent(Program):

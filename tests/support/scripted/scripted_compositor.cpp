@@ -1,5 +1,6 @@
 // A compositor for tests: the real libwayland on its Wayland socket, with outputs and nothing else, and the documented IPC of a
-// compositor that can't run here. It is what its file is called: a copy named Hyprland or niri behaves as that one.
+// compositor that can't run here. It is what its file is called: a copy named Hyprland or niri behaves as that one. One named weston has
+// no IPC, but the interfaces for screenshots of weston 12 and newer and of before, and the words of weston_capture_server.h.
 //
 //   NAME DISPLAY      the Wayland socket's name, in $XDG_RUNTIME_DIR
 //
@@ -8,7 +9,8 @@
 //   silent    reads and never answers                  closes    closes without an answer
 //   half      sends half of its outputs and closes     garbage   answers with bytes that mean nothing
 //   huge      answers without an end                   huge_event  begins an event without an end
-//   bad_event sends an event that is none
+//   bad_config finds its configuration bad when it reads it again
+//   bad_event sends an event that is none              half_wall  refuses what is for HDMI-A-1, and is honest besides
 // The requests are written to the file "requests", one a line.
 
 #include <fcntl.h>
@@ -28,9 +30,11 @@
 #include <list>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "tests/support/scripted/scripted_ipc.h"
+#include "tests/support/weston_capture_server.h"
 
 namespace compositord::test {
 
@@ -65,8 +69,8 @@ class Compositor {
 
   bool serve(const std::string& name, const std::string& socket_name) {
     // The IPC before Wayland: who finds the display may ask at once.
-    const std::string requests = make_sockets(name, socket_name);
-    if (!listen_at(requests, false)) return false;
+    if (ipc_ != nullptr && !listen_at(make_sockets(name, socket_name), false)) return false;
+    if (ipc_ == nullptr) offer_screenshots();
     show_outputs();
     if (wl_display_add_socket(display_, socket_name.c_str()) != 0) return false;
     wl_display_run(display_);
@@ -74,6 +78,16 @@ class Compositor {
   }
 
  private:
+  void offer_screenshots() {
+    wl_display_init_shm(display_);
+    const auto look = [](wl_resource* output) {
+      const ScriptedOutput& o = static_cast<Shown*>(wl_resource_get_user_data(output))->output;
+      return CapturedOutput{o.mode.width, o.mode.height, o.name == "DP-1" ? 0xd0'2020U : 0x20'20d0U};
+    };
+    captures_ = std::make_unique<WestonCaptureServer>(display_, 2, look, [this] { return behaviour(); });
+    offer_punishing_screenshooter(display_);
+  }
+
   // Makes what Hyprland and niri make for their sockets; the path of the one for requests.
   std::string make_sockets(const std::string& name, const std::string& socket_name) {
     if (!ipc_->has_event_socket())
@@ -136,12 +150,15 @@ class Compositor {
   void answer(Client& client) {
     const std::string request = std::exchange(client.received, {});
     std::ofstream(dir_ + "/requests", std::ios::app) << request.substr(0, request.find('\n')) << "\n";
-    const std::string how = behaviour();
+    std::string how = behaviour();
+    if (how == "half_wall" && request.find("HDMI-A-1") != std::string::npos) how = "refuses";
     if (how == "silent") return;
     client.answered = true;
     ScriptedOutputs changed = outputs_;
     ScriptedIpc::Answer answer = ipc_->answer(request, changed);
-    if (answer.of_change && how == "refuses") answer.text = ipc_->refusal();
+    if ((answer.of_change || answer.of_reload) && how == "refuses") answer.text = ipc_->refusal();
+    if (how == "bad_config" && !answer.if_bad.empty()) answer.text = answer.if_bad;
+    if (answer.of_reload && how != "refuses" && how != "lies") tell(ipc_->reload_event(how == "bad_config"));
     if (answer.of_outputs && how == "half") answer.text.resize(answer.text.size() / 2);
     if (how == "garbage") answer.text = "\x1b[31m\xff\xfe{{{\n";
     if (how == "closes") answer.text.clear();
@@ -153,8 +170,9 @@ class Compositor {
     if (!answer.of_change || how == "lies" || how == "refuses") return;
     const ScriptedOutputs before = std::exchange(outputs_, changed);
     show_outputs();
-    for (std::size_t i = 0; i < before.size(); ++i) {
-      if (before[i].active != outputs_[i].active) tell(ipc_->hotplug_event(outputs_[i].name, outputs_[i].active));
+    for (std::size_t i = 0; i < outputs_.size(); ++i) {
+      const bool was_there = i < before.size() && before[i].active;
+      if (was_there != outputs_[i].active) tell(ipc_->hotplug_event(outputs_[i].name, outputs_[i].active));
     }
   }
 
@@ -232,6 +250,7 @@ class Compositor {
   ScriptedOutputs outputs_;
   std::list<Client> clients_;
   std::list<Shown> shown_;
+  std::unique_ptr<WestonCaptureServer> captures_;
 };
 
 }  // namespace
@@ -240,12 +259,19 @@ class Compositor {
 int main(int argc, char** argv) {
   const char* dir = std::getenv("XDG_RUNTIME_DIR");
   const std::string name = std::filesystem::path(argv[0]).filename().string();
-  if (argc != 2 || dir == nullptr || (name != "Hyprland" && name != "niri")) {
-    std::fputs("usage: Hyprland|niri DISPLAY, with XDG_RUNTIME_DIR\n", stderr);
+  const bool is_weston = name == "weston";
+  if (is_weston && argc == 2 && std::string_view(argv[1]) == "--version") {
+    std::puts("weston 14.0.2");
+    return 0;
+  }
+  if (argc != 2 || dir == nullptr || (name != "Hyprland" && name != "niri" && !is_weston)) {
+    std::fputs("usage: Hyprland|niri|weston DISPLAY, with XDG_RUNTIME_DIR\n", stderr);
     return 2;
   }
   using compositord::test::scripted_hyprland;
   using compositord::test::scripted_niri;
-  compositord::test::Compositor compositor(name == "niri" ? scripted_niri() : scripted_hyprland(), dir);
+  using Ipc = std::unique_ptr<compositord::test::ScriptedIpc>;
+  Ipc ipc = is_weston ? Ipc() : name == "niri" ? scripted_niri() : scripted_hyprland();
+  compositord::test::Compositor compositor(std::move(ipc), dir);
   return compositor.serve(name, argv[1]) ? 0 : 1;
 }

@@ -1,6 +1,7 @@
 // Hyprland's two sockets, as wiki.hypr.land describes them ("IPC", "Using hyprctl", "Monitors", 0.54), with its rounding:
 // two decimals for scales and for the refresh rates of the list of modes, five for the current one.
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <sstream>
@@ -74,6 +75,16 @@ std::string set_power(std::string_view text, ScriptedOutputs& outputs) {
   return "ok";
 }
 
+std::string create_headless(ScriptedOutputs& outputs) {
+  const ScriptedMode mode{1920, 1080, 60000};
+  int x = 0;
+  for (const ScriptedOutput& o : outputs) x = std::max(x, o.x + o.mode.width);
+  ScriptedOutput made{fmt::format("HEADLESS-{}", outputs.size()), {mode, {1280, 720, 60000}}, mode};
+  made.x = x;
+  outputs.push_back(made);
+  return "ok";
+}
+
 class ScriptedHyprland : public ScriptedIpc {
  public:
   bool is_request(std::string_view bytes) const override { return !bytes.empty(); }  // Hyprland reads once
@@ -90,14 +101,28 @@ class ScriptedHyprland : public ScriptedIpc {
       return {R"({"mice": [{"address": "0x1", "name": "acme-mouse"}], "keyboards": [{"name": "acme-keyboard"}],
                   "tablets": [], "touch": [], "switches": []})"};
     }
+    if (request == "/reload") {
+      Answer done{"ok"};
+      done.of_reload = true;
+      return done;
+    }
+    if (request == "j/configerrors") {
+      Answer errors{"[\n\t\"\"\n]\n"};
+      errors.if_bad =
+          "[\n\t\"Config error in file hyprland.conf at line 3: config option <nonsense> does not exist.\"\n]\n";
+      return errors;
+    }
     if (request.starts_with(kMonitor)) return {set_rule(request.substr(kMonitor.size()), outputs), true};
     if (request.starts_with(kPower)) return {set_power(request.substr(kPower.size()), outputs), true};
+    if (request == "/output create headless") return {create_headless(outputs), true};
     return {"unknown request"};
   }
   std::string refusal() const override { return "keyword can't work with non-legacy parsers. Use eval.\n"; }
   std::string hotplug_event(const std::string& output, bool came) const override {
     return fmt::format("{}>>{}\n", came ? "monitoradded" : "monitorremoved", output);
   }
+  // It does not tell whether anything was wrong.
+  std::string reload_event(bool) const override { return "configreloaded>>\n"; }
   bool has_event_socket() const override { return true; }
 };
 

@@ -16,6 +16,8 @@ class ScriptedIpc {
     bool of_change = false;      // it was asked to change an output
     bool of_outputs = false;     // it was asked for its outputs
     bool begins_events = false;  // the connection stays open, and gets events
+    bool of_reload = false;      // it was asked to read its configuration again
+    std::string if_bad{};        // the answer instead, when that is bad
   };
   ScriptedIpc() = default;
   virtual ~ScriptedIpc() = default;
@@ -30,6 +32,8 @@ class ScriptedIpc {
   virtual std::string refusal() const = 0;
   // What it tells unasked when outputs came or went.
   virtual std::string hotplug_event(const std::string& output, bool came) const = 0;
+  // … and when it has read its configuration again, or could not.
+  virtual std::string reload_event(bool failed) const = 0;
   // Whether the events have a socket of their own, to which they come unasked.
   virtual bool has_event_socket() const = 0;
 };

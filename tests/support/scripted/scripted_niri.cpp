@@ -111,18 +111,27 @@ class ScriptedNiri : public ScriptedIpc {
     if (!value) return {kNotUnderstood};
     if (*value == Value("Version")) return {ok("{\"Version\":\"25.11 (b35bcae)\"}")};
     if (*value == Value("EventStream")) {
-      return {ok("\"Handled\"") + kWorkspaces + "{\"WindowsChanged\":{\"windows\":[]}}\n", false, false, true};
+      return {ok("\"Handled\"") + kWorkspaces + "{\"WindowsChanged\":{\"windows\":[]}}\n" + reload_event(false), false,
+              false, true};
     }
     if (*value == Value("Outputs")) {
       std::string list;
       for (const ScriptedOutput& o : outputs) list += (list.empty() ? "" : ",") + output_json(o);
       return {ok("{\"Outputs\":{" + list + "}}"), false, true};
     }
+    if (value->find("Action") != nullptr && value->find("Action")->find("LoadConfigFile") != nullptr) {
+      Answer done{ok("\"Handled\"")};
+      done.of_reload = true;
+      return done;
+    }
     if (const Value* change = value->find("Output")) return change_output(*change, outputs);
     return {kNotUnderstood};
   }
   std::string refusal() const override { return "{\"Err\":\"the output is in use\"}\n"; }
   std::string hotplug_event(const std::string&, bool) const override { return kWorkspaces; }
+  std::string reload_event(bool failed) const override {
+    return fmt::format("{{\"ConfigLoaded\":{{\"failed\":{}}}}}\n", failed);
+  }
   bool has_event_socket() const override { return false; }
 };
 
