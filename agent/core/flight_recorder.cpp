@@ -10,10 +10,6 @@ namespace compositord::agent {
 
 namespace {
 
-UnixMs on_calendar(Instant at, std::int64_t unix_ms_at_origin) {
-  return UnixMs{unix_ms_at_origin + at.ns() / 1'000'000};
-}
-
 // The first of the newest items whose texts fit together.
 template <class Items, class SizeOf>
 auto newest_that_fit(const Items& items, std::size_t bytes_max, SizeOf size_of) {

@@ -12,10 +12,6 @@ namespace {
 // How often the kernel is asked about a process whose probe is late.
 constexpr Duration kLookInterval = std::chrono::seconds(1);
 
-UnixMs on_calendar(Instant at, std::int64_t unix_ms_at_origin) {
-  return UnixMs{unix_ms_at_origin + at.ns() / 1'000'000};
-}
-
 double milliseconds_of(Duration duration) { return static_cast<double>(duration.count()) / 1e6; }
 
 }  // namespace

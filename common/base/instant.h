@@ -47,6 +47,11 @@ struct UnixMs {
   friend constexpr auto operator<=>(UnixMs, UnixMs) noexcept = default;
 };
 
+// What the calendar says at an instant, when it said `unix_ms_at_origin` at the monotonic clock's origin.
+constexpr UnixMs on_calendar(Instant at, std::int64_t unix_ms_at_origin) noexcept {
+  return UnixMs{unix_ms_at_origin + at.ns() / 1'000'000};
+}
+
 // One moment on both clocks.
 struct Now {
   Instant instant;
