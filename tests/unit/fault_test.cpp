@@ -7,9 +7,11 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <numeric>
 #include <set>
 #include <sstream>
 #include <tuple>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -28,6 +30,9 @@ constexpr int kNobody = -1;
 // Longer than any deadline and any silence that the scenarios agree on.
 constexpr int kAftermathSeconds = 200;
 constexpr std::string_view kAuditor = "auditor";
+// A scenario of hours has hundreds of heartbeats in a row. In one with more sends than this, what a peer is told twice in the
+// same bytes fails once.
+constexpr int kSendsMax = 100;
 
 // Lets the i-th send or commit fail, and keeps account of questions and answers.
 class Watcher final : public ScenarioWatcher {
@@ -49,6 +54,7 @@ class Watcher final : public ScenarioWatcher {
     // A connection that is gone stays gone; one that is full takes the next message again.
     if (gone_.contains(send.peer.value())) return SendError::kUnreachable;
     const int number = sends_++;
+    if (std::exchange(last_told_[send.peer.value()], send.frames) != send.frames) news_.push_back(number);
     if (number != index_ || send.peer.value() == kAuditor) return std::nullopt;
     if (fault_ == Fault::kFull) return SendError::kFull;
     if (fault_ != Fault::kUnreachable) return std::nullopt;
@@ -71,6 +77,8 @@ class Watcher final : public ScenarioWatcher {
   bool fail_commit() override { return commits_++ == index_ && fault_ == Fault::kCommit; }
 
   int sends() const { return sends_; }
+  // The sends that said something else than the one before to the same peer.
+  const std::vector<int>& news() const { return news_; }
   int commits() const { return commits_; }
   const msg::Value& stats() const { return stats_; }
 
@@ -102,6 +110,8 @@ class Watcher final : public ScenarioWatcher {
   int index_;
   int sends_ = 0;
   int commits_ = 0;
+  std::map<std::string, wire::Frames> last_told_;
+  std::vector<int> news_;
   std::set<std::string> gone_;
   std::set<std::string> failed_peers_;
   std::map<std::pair<std::string, std::string>, Account> accounts_;
@@ -137,17 +147,21 @@ std::string aftermath_of(const std::string& script) {
 }
 
 struct Size {
-  int sends = 0;
+  std::vector<int> sends;
   int commits = 0;
 };
 
-// How many sends and commits the script itself has.
+// Which sends the script itself has that are worth failing, and how many commits.
 Size run(const std::string& name, Fault fault, int index) {
   const std::string script = script_of(name);
   Watcher watcher(fault, index);
   Scenario scenario(&watcher);
   scenario.run(script);
-  const Size size{watcher.sends(), watcher.commits()};
+  Size size{watcher.news(), watcher.commits()};
+  if (watcher.sends() <= kSendsMax) {
+    size.sends.resize(static_cast<std::size_t>(watcher.sends()));
+    std::iota(size.sends.begin(), size.sends.end(), 0);
+  }
   const std::string transcript = scenario.run(aftermath_of(script));
   EXPECT_EQ(transcript.find("ERROR line"), std::string::npos) << transcript;
   EXPECT_EQ(watcher.complaint(), "") << transcript;
@@ -170,7 +184,8 @@ class Faults : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(Faults, NoSingleFaultLosesACallOrARequest) {
   const Size size = run(GetParam(), Fault::kNone, kNobody);
-  for (int i = 0; i < size.sends && !HasFailure(); ++i) {
+  for (const int i : size.sends) {
+    if (HasFailure()) break;
     SCOPED_TRACE("send " + std::to_string(i));
     run(GetParam(), Fault::kUnreachable, i);
     run(GetParam(), Fault::kFull, i);
