@@ -3,32 +3,27 @@ compositord_test(agent_x11
   SOURCES x11_packets_test.cpp x11_client_counter_test.cpp
   LIBRARIES compositord::agent_x11)
 compositord_test(x11_drivers
-  SOURCES ../integration/x11_drivers_test.cpp ../integration/x11_commands_test.cpp ../integration/x11_reload_test.cpp support/driver_loop.cpp support/compositor_process.cpp support/support_facts.cpp
-          support/x_display.cpp
-  LIBRARIES compositord::agent_x11 compositord::agent_sway compositord::clock
+  SOURCES ../integration/x11_drivers_test.cpp ../integration/x11_commands_test.cpp ../integration/x11_reload_test.cpp
+  LIBRARIES compositord::test_driver compositord::agent_x11
   LABELS integration support_matrix
-  DEFINITIONS ${COMPOSITORD_SUPPORT_MATRIX}
   TIMEOUT 120)
 compositord_test(frame_probe
-  SOURCES ../integration/frame_probe_test.cpp support/driver_loop.cpp support/compositor_process.cpp support/x_display.cpp
-  LIBRARIES compositord::agent_sway compositord::clock
+  SOURCES ../integration/frame_probe_test.cpp
+  LIBRARIES compositord::test_driver
   LABELS integration
   TIMEOUT 120)
 compositord_test(clients
-  SOURCES ../integration/clients_test.cpp support/driver_loop.cpp support/compositor_process.cpp support/x_display.cpp
-  LIBRARIES compositord::agent_x11 compositord::agent_sway compositord::clock
+  SOURCES ../integration/clients_test.cpp
+  LIBRARIES compositord::test_driver compositord::agent_x11
   LABELS integration
   TIMEOUT 120)
 compositord_test(windows
-  SOURCES ../integration/windows_test.cpp window_list_test.cpp support/driver_loop.cpp support/compositor_process.cpp
-          support/support_facts.cpp support/x_display.cpp
-  LIBRARIES compositord::agent_windows compositord::agent_x11 compositord::agent_sway compositord::clock
+  SOURCES ../integration/windows_test.cpp window_list_test.cpp
+  LIBRARIES compositord::test_driver compositord::agent_windows compositord::agent_x11
   LABELS integration support_matrix
-  DEFINITIONS ${COMPOSITORD_SUPPORT_MATRIX}
   TIMEOUT 120)
 compositord_test(identify
-  SOURCES ../integration/identify_test.cpp support/driver_loop.cpp support/compositor_process.cpp support/support_facts.cpp support/x_display.cpp
-  LIBRARIES compositord::agent_identify compositord::agent_x11 compositord::agent_sway compositord::clock
+  SOURCES ../integration/identify_test.cpp
+  LIBRARIES compositord::test_driver compositord::agent_identify compositord::agent_x11
   LABELS integration support_matrix
-  DEFINITIONS ${COMPOSITORD_SUPPORT_MATRIX}
   TIMEOUT 120)

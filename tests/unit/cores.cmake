@@ -11,6 +11,6 @@ compositord_test(agent_core
   SOURCES health_test.cpp measurements_test.cpp usual_round_trip_test.cpp agent_core_test.cpp confirmation_test.cpp supervisor_test.cpp flight_recorder_test.cpp planned_dark_test.cpp supervision_test.cpp
   LIBRARIES compositord::agent_core)
 compositord_test(fault
-  SOURCES fault_test.cpp support/scenario.cpp support/scenario_text.cpp
-  LIBRARIES compositord::broker_core fmt::fmt
+  SOURCES fault_test.cpp
+  LIBRARIES compositord::test_broker
   DEFINITIONS COMPOSITORD_GOLDEN_DIR="${PROJECT_SOURCE_DIR}/tests/golden")
