@@ -4,6 +4,7 @@
 Usage: ctl_test.py BIN_FOLDER
 """
 
+import contextlib
 import fcntl
 import json
 import os
@@ -281,44 +282,36 @@ class Questions(CtlCase):
         self.assertEqual([p["service"] for p in peers], ["compositor/wall-3/wayland-1", "compositor/lab/:0"])
         self.assertEqual((peers[0]["heartbeat_ms"], peers[0]["liveness"]), (200, 10))
 
-    def test_peers_go_through_all_pages(self):
+    @contextlib.contextmanager
+    def many_registered(self, ids):
+        """Each id on a connection of its own, which stay while the block runs. Nobody hears of them again."""
         with zmq.Context() as context:
             sockets = []
-            for i in range(510):
+            for compositor in ids:
                 socket = context.socket(zmq.DEALER)
                 socket.linger = 0
                 socket.connect(self.broker.bus)
-                # Nobody hears of them again, and they are not given up before this test is over.
-                params = {"id": f"host-{i:03}/:0", "heartbeat_ms": 60_000, "liveness": 10}
+                # Not given up before the test is over.
+                params = {"id": compositor, "heartbeat_ms": 60_000, "liveness": 10}
                 header = {"v": 1, "id": 1, "method": "register"}
                 socket.send_multipart([b"MDPC02", b"\x01", b"bus.agent", msgpack.packb(header), msgpack.packb(params)])
                 sockets.append(socket)
-            for socket in sockets:
-                self.assertTrue(socket.poll(1000 * DEADLINE_S))
-            peers = self.json("peers")
-            for socket in sockets:
-                socket.close()
-        self.assertEqual({peer["service"] for peer in peers}, {f"compositor/host-{i:03}/:0" for i in range(510)})
-        self.assertEqual({peer["state"] for peer in peers}, {"admitted"})
+            try:
+                for socket in sockets:
+                    self.assertTrue(socket.poll(1000 * DEADLINE_S))
+                yield
+            finally:
+                for socket in sockets:
+                    socket.close()
 
-    def test_ls_goes_through_all_pages(self):
-        # A page has at most 500. A connection may register one id.
-        with zmq.Context() as context:
-            sockets = []
-            for i in range(520):
-                socket = context.socket(zmq.DEALER)
-                socket.linger = 0
-                socket.connect(self.broker.bus)
-                header, params = {"v": 1, "id": 1, "method": "register"}, {"id": f"host-{i:03}/:0"}
-                socket.send_multipart([b"MDPC02", b"\x01", b"bus.agent", msgpack.packb(header), msgpack.packb(params)])
-                sockets.append(socket)
-            for socket in sockets:
-                self.assertTrue(socket.poll(1000 * DEADLINE_S))
+    def test_peers_and_ls_go_through_all_pages(self):
+        ids = [f"host-{i:03}/:0" for i in range(520)]  # a page has at most 500
+        with self.many_registered(ids):
+            peers = self.json("peers")
             listed = self.json("ls")
             watched = [json.loads(line) for line in self.ctl("-o", "json", "watch", "--count", "520").stdout.splitlines()]
-            for socket in sockets:
-                socket.close()
-        ids = [f"host-{i:03}/:0" for i in range(520)]
+        self.assertEqual({peer["service"] for peer in peers}, {f"compositor/{compositor}" for compositor in ids})
+        self.assertEqual({peer["state"] for peer in peers}, {"admitted"})
         self.assertEqual([c["id"] for c in listed], ids)
         self.assertEqual([event["status"]["id"] for event in watched], ids)
         self.assertTrue(all(event["snapshot"] for event in watched))

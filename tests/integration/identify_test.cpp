@@ -55,13 +55,6 @@ bool wait_for_picture(DriverLoop& loop, const std::function<bool()>& seen) {
   return true;
 }
 
-msg::CommandSupport identify_support(const msg::Manifest& manifest) {
-  for (const msg::CommandSupport& command : manifest.commands) {
-    if (command.name == "identify") return command;
-  }
-  return {};
-}
-
 // --- wlroots ---
 
 class OnWlroots : public ::testing::TestWithParam<std::string> {
@@ -86,7 +79,7 @@ class OnWlroots : public ::testing::TestWithParam<std::string> {
 INSTANTIATE_TEST_SUITE_P(Identify, OnWlroots, ::testing::Values("sway", "phoc"), [](const auto& p) { return p.param; });
 
 TEST_P(OnWlroots, EachOutputShowsWhichItIsForAWhile) {
-  EXPECT_TRUE(identify_support(loop_.last<Described>()->manifest).supported);
+  EXPECT_TRUE(loop_.support_of("identify").supported);
   const std::string first = picture_of("HEADLESS-1");
   const std::string second = picture_of("HEADLESS-2");
   ASSERT_GT(first.size(), 1000U) << "grim saw nothing";
@@ -158,7 +151,7 @@ TEST(Identify, WhereNothingCanBeShownItSaysWhy) {
   DriverLoop loop({dir.path(), {}, {}});
   weston.start();
   ASSERT_TRUE(loop.wait_for_described()) << loop.log_text();
-  const msg::CommandSupport support = identify_support(loop.last<Described>()->manifest);
+  const msg::CommandSupport support = loop.support_of("identify");
   EXPECT_FALSE(support.supported);
   EXPECT_THAT(support.reason, HasSubstr("weston offers no zwlr_layer_shell_v1"));
   const CommandFinished finished = loop.run("identify", params(1));
@@ -235,7 +228,7 @@ class OnX : public ::testing::Test {
 
 TEST_F(OnX, TheScreenShowsWhichItIsForAWhile) {
   start(display_.xvfb());
-  EXPECT_TRUE(identify_support(loop_.last<Described>()->manifest).supported);
+  EXPECT_TRUE(loop_.support_of("identify").supported);
   const std::string before = picture();
   ASSERT_FALSE(before.empty());
   const CommandFinished finished = loop_.run("identify", params(1));

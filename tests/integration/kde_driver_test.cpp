@@ -238,23 +238,17 @@ TEST_F(Kwin, EndsAReloadByItsDeadlineWhenItOrItsBusIsStopped) {
 }
 
 TEST_F(Kwin, LosesReloadWithItsBusAndKeepsItsOutputs) {
-  const auto support = [&](const std::string& name) {
-    for (const auto& command : manifest().commands) {
-      if (command.name == name) return command;
-    }
-    return msg::CommandSupport{};
-  };
   bus_.signal(SIGKILL);
   bus_.reap();
-  ASSERT_TRUE(loop_.run_until([&] { return !support("reload").supported; }));
-  EXPECT_THAT(support("reload").reason, HasSubstr("kwin_wayland can't be reached over D-Bus: "));
-  EXPECT_TRUE(support("output.scale").supported);
+  ASSERT_TRUE(loop_.run_until([&] { return !loop_.support_of("reload").supported; }));
+  EXPECT_THAT(loop_.support_of("reload").reason, HasSubstr("kwin_wayland can't be reached over D-Bus: "));
+  EXPECT_TRUE(loop_.support_of("output.scale").supported);
   bus_.start();
   ASSERT_TRUE(bus_.wait_until_listening("bus"));
   // Qt connects to its session bus once.
   EXPECT_TRUE(loop_.run_until([&] {
-    return support("reload").reason.find("has not taken the name org.kde.KWin") != std::string::npos;
-  })) << support("reload").reason;
+    return loop_.support_of("reload").reason.find("has not taken the name org.kde.KWin") != std::string::npos;
+  })) << loop_.support_of("reload").reason;
 }
 
 TEST_F(Kwin, EndsACommandByItsDeadlineWhenItIsStopped) {

@@ -57,12 +57,7 @@ struct Desktop {
     kwin.start();
     ASSERT_TRUE(loop.wait_for_described()) << loop.log_text();
   }
-  msg::CommandSupport support() const {
-    for (const msg::CommandSupport& command : loop.last<Described>()->manifest.commands) {
-      if (command.name == "screenshot") return command;
-    }
-    return {};
-  }
+  msg::CommandSupport support() const { return loop.support_of("screenshot"); }
   bool wait_for_reason(const std::string& part) {
     return loop.run_until([&] { return support().reason.find(part) != std::string::npos; });
   }

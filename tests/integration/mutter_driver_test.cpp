@@ -60,15 +60,9 @@ class Mutter : public ::testing::Test {
   }
   const msg::Manifest& manifest() const { return loop_.last<Described>()->manifest; }
   const msg::Output* described(const std::string& name) const { return find_output(manifest(), name); }
-  const msg::CommandSupport* support(const std::string& name) const {
-    for (const msg::CommandSupport& command : manifest().commands) {
-      if (command.name == name) return &command;
-    }
-    return nullptr;
-  }
-  std::string reason(const std::string& name) const { return support(name)->reason; }
+  std::string reason(const std::string& name) const { return loop_.support_of(name).reason; }
   bool wait_until_supported(bool supported) {
-    return loop_.run_until([&] { return support("output.scale")->supported == supported; });
+    return loop_.run_until([&] { return loop_.support_of("output.scale").supported == supported; });
   }
   // The two witnesses that aren't our code.
   std::string wayland_info() const { return test::wayland_info(dir_, "wayland-0"); }
@@ -120,7 +114,7 @@ TEST_F(Mutter, SwitchesThePowerOfItsOnlyOutput) {
   EXPECT_EQ(refused.error, "mutter switches the power of all its outputs at once, not of one, and 2 are in use");
   EXPECT_THAT(mode(), HasSubstr("i 0"));
   ASSERT_EQ(loop_.run("output.disable", on_output("Meta-1")).status, Status::kDone);
-  ASSERT_TRUE(loop_.run_until([&] { return support("output.power")->supported; })) << reason("output.power");
+  ASSERT_TRUE(loop_.run_until([&] { return loop_.support_of("output.power").supported; })) << reason("output.power");
   const auto off = loop_.run("output.power", Value::map({{"output", "Meta-0"}, {"on", false}}));
   ASSERT_EQ(off.status, Status::kDone) << as_text(off);
   EXPECT_EQ(field(off.result, "before", "powered"), Value(true));

@@ -72,12 +72,7 @@ class MutterScreenshot : public ::testing::Test {
     ASSERT_NO_FATAL_FAILURE(start());
     ASSERT_TRUE(loop_.run_until([&] { return support().supported; })) << support().reason;
   }
-  msg::CommandSupport support() const {
-    for (const msg::CommandSupport& command : loop_.last<Described>()->manifest.commands) {
-      if (command.name == "screenshot") return command;
-    }
-    return {};
-  }
+  msg::CommandSupport support() const { return loop_.support_of("screenshot"); }
   // The sessions that Mutter has, by somebody else's hand.
   std::string sessions() const {
     return output_of("busctl --address=unix:path=" + dir_.path() +

@@ -45,12 +45,7 @@ class ScriptedWeston : public ::testing::Test {
     ASSERT_TRUE(loop_.wait_for_described()) << loop_.log_text() << weston_.printed();
   }
   void behave(const std::string& word) { std::ofstream(dir_.path() + "/behaviour") << word; }
-  msg::CommandSupport support() const {
-    for (const msg::CommandSupport& command : loop_.last<Described>()->manifest.commands) {
-      if (command.name == "screenshot") return command;
-    }
-    return {};
-  }
+  msg::CommandSupport support() const { return loop_.support_of("screenshot"); }
 
   RuntimeDir dir_;
   CompositorProcess weston_;

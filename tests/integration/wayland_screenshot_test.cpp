@@ -65,13 +65,6 @@ PngImage grim(const RuntimeDir& dir, const std::string& display, const std::stri
   return test::read_png(path);
 }
 
-const msg::CommandSupport* support_of(const DriverLoop& loop) {
-  for (const msg::CommandSupport& command : loop.last<Described>()->manifest.commands) {
-    if (command.name == "screenshot") return &command;
-  }
-  return nullptr;
-}
-
 // --- sway: two outputs of different sizes, one scaled and turned ---
 
 class SwayScreenshot : public ::testing::Test {
@@ -209,7 +202,7 @@ TEST(WlrootsScreenshot, OfPhocIsGrims) {
   DriverLoop loop(in(dir));
   phoc.start();
   ASSERT_TRUE(loop.wait_for_described()) << loop.log_text();
-  ASSERT_TRUE(support_of(loop)->supported) << support_of(loop)->reason;
+  ASSERT_TRUE(loop.support_of("screenshot").supported) << loop.support_of("screenshot").reason;
   const TakenScreenshot all = take_screenshot(loop);
   ASSERT_EQ(all.finished.status, Status::kDone) << as_text(all.finished);
   EXPECT_EQ(all.image.width, 2560U);
@@ -224,7 +217,7 @@ TEST(WlrootsScreenshot, OfCageShowsItsClient) {
   DriverLoop loop(in(dir));
   cage.start();
   ASSERT_TRUE(loop.wait_for_described()) << loop.log_text();
-  ASSERT_TRUE(support_of(loop)->supported) << support_of(loop)->reason;
+  ASSERT_TRUE(loop.support_of("screenshot").supported) << loop.support_of("screenshot").reason;
   const TakenScreenshot all = take_screenshot(loop);
   ASSERT_EQ(all.finished.status, Status::kDone) << as_text(all.finished);
   EXPECT_EQ(all.image.width, 1280U);
@@ -253,7 +246,7 @@ TEST(WestonScreenshot, WithDebugIsUprightAndHasThePixelsOfWestonsOwn) {
   DriverLoop loop(in(dir));
   compositor.start();
   ASSERT_TRUE(loop.wait_for_described()) << loop.log_text();
-  ASSERT_TRUE(support_of(loop)->supported) << support_of(loop)->reason;
+  ASSERT_TRUE(loop.support_of("screenshot").supported) << loop.support_of("screenshot").reason;
   const TakenScreenshot ours = take_screenshot_until(loop, Value::map(), 5, 5, kTopLeft);
   ASSERT_EQ(ours.finished.status, Status::kDone) << as_text(ours.finished);
   EXPECT_EQ(ours.image.width, 800U);
@@ -286,15 +279,15 @@ TEST(WestonScreenshot, WithoutDebugIsRefusedForGoodAndTheDriverKeepsItsConnectio
   DriverLoop loop(in(dir));
   compositor.start();
   ASSERT_TRUE(loop.wait_for_described()) << loop.log_text();
-  ASSERT_TRUE(support_of(loop)->supported) << "nothing tells before it is tried";
+  ASSERT_TRUE(loop.support_of("screenshot").supported) << "nothing tells before it is tried";
   const std::size_t described = loop.count<Described>();
   const TakenScreenshot refused = take_screenshot(loop);
   EXPECT_EQ(refused.finished.status, Status::kUnsupported) << as_text(refused.finished);
   EXPECT_EQ(refused.finished.error, "weston permits screenshots only when it was started with --debug");
   EXPECT_EQ(refused.png, "");
   ASSERT_TRUE(loop.run_until([&] { return loop.count<Described>() > described; }));
-  EXPECT_FALSE(support_of(loop)->supported);
-  EXPECT_EQ(support_of(loop)->reason, refused.finished.error);
+  EXPECT_FALSE(loop.support_of("screenshot").supported);
+  EXPECT_EQ(loop.support_of("screenshot").reason, refused.finished.error);
   EXPECT_TRUE(loop.probe(seconds(5)));
 
   const std::size_t before = loop.services;

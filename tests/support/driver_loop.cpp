@@ -49,6 +49,15 @@ bool DriverLoop::logged(std::string_view name) const {
   return std::any_of(out.log.begin(), out.log.end(), [&](const LogEvent& event) { return event.name == name; });
 }
 
+msg::CommandSupport DriverLoop::support_of(std::string_view command) const {
+  const auto* described = last<agent::driver_event::Described>();
+  if (described == nullptr) return {};
+  for (const msg::CommandSupport& support : described->manifest.commands) {
+    if (support.name == command) return support;
+  }
+  return {};
+}
+
 std::string DriverLoop::log_text() const {
   std::string text;
   for (const LogEvent& event : out.log) text += to_text(event) + "\n";

@@ -38,6 +38,9 @@ class DriverLoop {
   bool logged(std::string_view name) const;
   std::string log_text() const;
 
+  // What the last manifest says of a command; neither supported nor a reason when it does not name it.
+  msg::CommandSupport support_of(std::string_view command) const;
+
   // Up and described; forgets what was said before.
   bool wait_for_described();
   bool probe(std::chrono::milliseconds timeout);

@@ -4,7 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "broker/core/compositor_table.h"
+#include "tests/support/compositor_table_test.h"
 
 namespace compositord::broker {
 namespace {
@@ -16,8 +16,10 @@ using testing::SizeIs;
 
 constexpr const char* kSilent = "the agent has come back since the broker was started, and has not reported yet";
 
-class AgentReturnTest : public testing::Test {
+class AgentReturnTest : public CompositorTableTest {
  protected:
+  AgentReturnTest() : CompositorTableTest(Instant{} + seconds(1'000)) {}
+
   void know(const std::vector<std::string>& ids) {
     std::vector<CompositorRecord> records;
     for (const std::string& id : ids) {
@@ -53,24 +55,8 @@ class AgentReturnTest : public testing::Test {
     }
     now_ = end;
   }
-  UnixMs calendar() const { return UnixMs{1'700'000'000'000 + now_.ns() / 1'000'000}; }
-  Now now() const { return Now{now_, calendar()}; }
-  std::vector<msg::Alert> firing() const {
-    std::vector<msg::Alert> alerts;
-    for (const auto& [id, key] : engine_.active()) alerts.push_back(engine_.find(id)->alert);
-    return alerts;
-  }
 
-  Instant now_ = Instant{} + seconds(1'000);
-  BrokerConfig config_;
   const Duration grace_ = config_.alerts.return_grace;
-  Counters counters_;
-  TimerQueue timers_;
-  CommitIds ids_;
-  Feed feed_{7, config_.limits, counters_};
-  AlertEngine engine_{config_.alerts, feed_, timers_, ids_, counters_, 7};
-  CompositorTable table_{config_, feed_, engine_, ids_};
-  Outputs out_;
 };
 
 TEST_F(AgentReturnTest, OneThatStaysAwayHasNotComeBack) {

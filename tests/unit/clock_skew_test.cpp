@@ -9,7 +9,7 @@
 
 #include <fmt/format.h>
 
-#include "broker/core/compositor_table.h"
+#include "tests/support/compositor_table_test.h"
 
 namespace compositord::broker {
 namespace {
@@ -59,8 +59,10 @@ TEST(ClockSkews, WhoIsRemovedCountsNoMore) {
 }
 
 // The table's part: a broker with agents, each with a calendar of its own.
-class ClockAlertTest : public testing::Test {
+class ClockAlertTest : public CompositorTableTest {
  protected:
+  ClockAlertTest() : CompositorTableTest(Instant{} + std::chrono::hours(1)) {}
+
   using Firing = std::vector<std::string>;
 
   Now now() const { return Now{now_, UnixMs{broker_ + now_.ns() / 1'000'000}}; }
@@ -97,16 +99,7 @@ class ClockAlertTest : public testing::Test {
     return none;
   }
 
-  Instant now_ = Instant{} + std::chrono::hours(1);
   std::int64_t broker_ = kTrue;
-  BrokerConfig config_;
-  Counters counters_;
-  TimerQueue timers_;
-  CommitIds ids_;
-  Feed feed_{7, config_.limits, counters_};
-  AlertEngine engine_{config_.alerts, feed_, timers_, ids_, counters_, 7};
-  CompositorTable table_{config_, feed_, engine_, ids_};
-  Outputs out_;
 };
 
 TEST_F(ClockAlertTest, AJumpOfTheBrokersCalendarIsOneAlertOfTheBus) {

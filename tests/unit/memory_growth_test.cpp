@@ -9,7 +9,7 @@
 #include <functional>
 #include <limits>
 
-#include "broker/core/compositor_table.h"
+#include "tests/support/compositor_table_test.h"
 
 namespace compositord::broker {
 namespace {
@@ -127,12 +127,10 @@ TEST_F(MemoryGrowthTest, AnyNumbersAtAnyTimeAreTaken) {
 }
 
 // The table's part: the alert of one compositor, from its reports and manifests.
-class MemoryAlertTest : public testing::Test {
+class MemoryAlertTest : public CompositorTableTest {
  protected:
-  MemoryAlertTest() { table_.admit(kId, {}, calendar()); }
+  MemoryAlertTest() : CompositorTableTest(kStart) { table_.admit(kId, {}, calendar()); }
 
-  UnixMs calendar() const { return UnixMs{1'700'000'000'000 + now_.ns() / 1'000'000}; }
-  Now now() const { return Now{now_, calendar()}; }
   void report(std::uint64_t mib, msg::Process process = msg::Process::kRunning) {
     msg::StatusReport report;
     report.sent_at = report.process.since = report.process.observed_at = calendar();
@@ -154,22 +152,8 @@ class MemoryAlertTest : public testing::Test {
     put(42);
     for (std::uint64_t i = 0; i <= 12; ++i) report(200 + 50 * i);
   }
-  std::vector<msg::Alert> firing() const {
-    std::vector<msg::Alert> alerts;
-    for (const auto& [id, key] : engine_.active()) alerts.push_back(engine_.find(id)->alert);
-    return alerts;
-  }
 
   const msg::CompositorId kId{"wall/w1"};
-  Instant now_ = kStart;
-  BrokerConfig config_;
-  Counters counters_;
-  TimerQueue timers_;
-  CommitIds ids_;
-  Feed feed_{7, config_.limits, counters_};
-  AlertEngine engine_{config_.alerts, feed_, timers_, ids_, counters_, 7};
-  CompositorTable table_{config_, feed_, engine_, ids_};
-  Outputs out_;
 };
 
 TEST_F(MemoryAlertTest, SaysWhatGrewAndWhatToTryAndLeavesTheVerdict) {
