@@ -1,7 +1,7 @@
-# Interoperability: strangers in Python (pyzmq, msgpack, jsonschema) against the real programs, and the normative documents
-# against both. Each starts brokers of its own on ports that the system chooses.
-foreach(subject IN ITEMS admin agent alerts disk documents dump feed history hostile identity jobs limits link mdp messages notify req_sockets start
-                         store trace)
+# Interoperability: strangers in Python (pyzmq, msgpack, jsonschema) against the real programs, and the normative
+# documents against both. Each starts brokers of its own on ports that the system chooses.
+foreach(subject IN ITEMS admin agent alerts disk documents dump feed history hostile identity jobs limits link mdp
+                         messages notify req_sockets start store trace)
   compositord_script_test(bus_${subject}
     SCRIPT bus_${subject}.py
     LABELS integration

@@ -1,4 +1,5 @@
-# Strangers' Majordomo code against the real broker. What is compiled here is no part of the product and uses none of it.
+# Strangers' Majordomo code against the real broker. What is compiled here is no part of the product and uses none of
+# it.
 compositord_pkg(czmq "libczmq>=4.2" libczmq-dev)
 add_executable(mdp01 "${CMAKE_CURRENT_LIST_DIR}/foreign/mdp01.c")
 target_link_libraries(mdp01 PRIVATE compositord_dep::czmq compositord_dep::zmq)

@@ -1,4 +1,5 @@
-# The whole system with real compositors. The story is what tools/quickstart --check plays; only its times are not judged here.
+# The whole system with real compositors. The story is what tools/quickstart --check plays; only its times are not
+# judged here.
 compositord_script_test(system
   SCRIPT system_test.py
   ARGUMENTS "${CMAKE_BINARY_DIR}/bin"

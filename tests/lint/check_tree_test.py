@@ -42,6 +42,8 @@ WRONG = [
     ("README.md", "cd /wo" "rk/main", "machine's own path"),
     ("README.md", "<<<<<<< HEAD", "half done"),
     ("broker/main.cpp", "int x;\n" * 601, "one subject"),
+    ("broker/CMakeLists.txt", "# " + "x" * 119, "120 columns"),
+    ("tests/unit/late.cmake", "  " + "x" * 119, "120 columns"),
     ("broker/MainLoop.cpp", "int x;", "snake_case"),
     ("tools/x.py", "#!/usr/bin/env python3\n", "/usr/bin/python3"),
 ]

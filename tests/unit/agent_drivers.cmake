@@ -16,8 +16,8 @@ compositord_test(agent_output
   SOURCES output_command_runner_test.cpp output_undo_test.cpp
   LIBRARIES compositord::agent_output)
 compositord_test(drivers
-  SOURCES ../integration/drivers_test.cpp ../integration/wlr_driver_test.cpp
-          ../integration/kde_driver_test.cpp ../integration/mutter_driver_test.cpp ../integration/sway_reload_test.cpp support/bus_client.cpp
+  SOURCES ../integration/drivers_test.cpp ../integration/wlr_driver_test.cpp ../integration/kde_driver_test.cpp
+          ../integration/mutter_driver_test.cpp ../integration/sway_reload_test.cpp support/bus_client.cpp
   LIBRARIES compositord::test_driver compositord_dep::sdbus
   LABELS integration support_matrix
   TIMEOUT 120)

@@ -16,7 +16,8 @@ compositord_test(x11_screenshot
 compositord_test(wayland_capture
   SOURCES wayland_capture_test.cpp weston_capture_test.cpp support/tiny_compositor.cpp
           support/weston_capture_server.cpp
-  LIBRARIES compositord::test_support compositord::agent_wayland compositord_wayland_protocols compositord_dep::wayland_server)
+  LIBRARIES compositord::test_support compositord::agent_wayland compositord_wayland_protocols
+            compositord_dep::wayland_server)
 # weston 12 and newer, which Debian 12 has not: its interface in a process of its own.
 compositord_test(scripted_weston
   SOURCES ../integration/scripted_weston_test.cpp

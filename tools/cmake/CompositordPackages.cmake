@@ -46,7 +46,8 @@ if(NOT WAYLAND_PROTOCOLS_DIR)
   message(FATAL_ERROR "wayland-protocols was not found: run tools/deps (Debian package wayland-protocols)")
 endif()
 
-# The wlr protocols have no package of their own in Debian 12; this one carries their XML, in a folder named by its version.
+# The wlr protocols have no package of their own in Debian 12; this one carries their XML, in a folder named by its
+# version.
 file(GLOB wlr_protocols_dirs /usr/share/cargo/registry/wayland-protocols-*/wlr-protocols/unstable)
 list(POP_BACK wlr_protocols_dirs WLR_PROTOCOLS_DIR)
 if(NOT WLR_PROTOCOLS_DIR)
@@ -55,7 +56,7 @@ endif()
 
 set(PLASMA_WAYLAND_PROTOCOLS_DIR /usr/share/plasma-wayland-protocols)
 if(NOT EXISTS "${PLASMA_WAYLAND_PROTOCOLS_DIR}/kde-output-management-v2.xml")
-  message(FATAL_ERROR "plasma-wayland-protocols was not found: run tools/deps (Debian package plasma-wayland-protocols)")
+  message(FATAL_ERROR "plasma-wayland-protocols was not found: run tools/deps (Debian package of that name)")
 endif()
 
 # Sanitizer runs want every byte initialised by code they can see; nothing to do for the packages above.

@@ -32,6 +32,7 @@ TEXT_RULES = [
     (lambda path: path.startswith("tests/"),
      r"\b(GTEST_SK[I]P|DIS[A]BLED_\w+|unittest\.sk[i]p\w*|sk[i]pTest|pytest\.sk[i]p|SK[I]P_RETURN_CODE)\b",
      "a test that can be skipped is worse than none: what it needs is in tools/deps.list"),
+    (lambda path: path.endswith((".cmake", "CMakeLists.txt")), r"^.{121,}$", "a line of CMake has at most 120 columns"),
     (lambda path: path != "LICENSE", r"\b(T[O]DO|F[I]XME|X[X]X|H[A]CK)\b", "unfinished work is an issue, not a comment"),
     (lambda path: path != "LICENSE", r"(?i)\b(st[u]bs?|place[ ]?h[o]lders?)\b", "say what the thing is, or finish it"),
     (lambda path: True, r"(^|[\s\"'=:(`])/w[o]rk/", "no machine's own path belongs into the tree"),
