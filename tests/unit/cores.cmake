@@ -13,7 +13,8 @@ compositord_test(agent_core
   SOURCES health_test.cpp measurements_test.cpp usual_round_trip_test.cpp agent_core_test.cpp confirmation_test.cpp
           supervisor_test.cpp flight_recorder_test.cpp planned_dark_test.cpp supervision_test.cpp
   LIBRARIES compositord::agent_core)
-compositord_test(fault
+compositord_test(fault RUNS_LONG
   SOURCES fault_test.cpp
   LIBRARIES compositord::test_broker
-  DEFINITIONS COMPOSITORD_GOLDEN_DIR="${PROJECT_SOURCE_DIR}/tests/golden")
+  DEFINITIONS COMPOSITORD_GOLDEN_DIR="${PROJECT_SOURCE_DIR}/tests/golden"
+  TIMEOUT 300)
