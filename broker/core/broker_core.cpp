@@ -159,8 +159,9 @@ void BrokerCore::on(input::FeedDropped& dropped, Instant now, Outputs& out) {
 }
 
 void BrokerCore::watch_feed(Instant now, Outputs& out) {
-  if (!slow_feed_.is_slow || now - slow_feed_.last < kFeedCalmAfter) return;
+  if (slow_feed_.is_slow && now - slow_feed_.last < kFeedCalmAfter) return;
   slow_feed_.is_slow = false;
+  // Each time anew: one that comes and goes ends by many good looks, and one of an earlier run by the first.
   alerts_.clear(kBusItself, "feed", both(now), out);
 }
 
