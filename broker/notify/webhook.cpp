@@ -119,6 +119,10 @@ Result<Request> make_request(const NotifierConfig& config, const Notification& n
   return request;
 }
 
+// libcurl keeps back Authorization and Cookie from another host, and no other header: whose words they are must not be told
+// to whomever a redirect names.
+bool follows_redirects(const NotifierConfig& config) { return config.headers.empty() && config.headers_file.empty(); }
+
 void set_options(CURL* easy, const Request& request, const NotifierConfig& config, Duration timeout, char* why) {
   const bool secure = request.url.starts_with("https:");
   curl_easy_setopt(easy, CURLOPT_URL, request.url.c_str());
@@ -128,7 +132,7 @@ void set_options(CURL* easy, const Request& request, const NotifierConfig& confi
   curl_easy_setopt(easy, CURLOPT_HTTPHEADER, request.headers.get());
   curl_easy_setopt(easy, CURLOPT_USERAGENT, "compositord");
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-  curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 1L);
+  curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, follows_redirects(config) ? 1L : 0L);
   curl_easy_setopt(easy, CURLOPT_MAXREDIRS, static_cast<long>(config.redirects));
   curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, secure ? "https" : "http,https");
   curl_easy_setopt(easy, CURLOPT_POSTREDIR, long{CURL_REDIR_POST_301 | CURL_REDIR_POST_302});
@@ -170,6 +174,14 @@ Attempt judge(CURL* easy, const std::string& host) {
   curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
   if (status >= 200 && status < 300) return {Attempt::End::kDelivered, {}, {}};
   Attempt attempt{Attempt::End::kRefused, fmt::format("{} answered HTTP {}", host, status), {}};
+  const char* elsewhere = nullptr;  // only when libcurl was not to follow
+  curl_easy_getinfo(easy, CURLINFO_REDIRECT_URL, &elsewhere);
+  if (elsewhere != nullptr) {
+    attempt.error += fmt::format(
+        ", a redirect to {}; it is not followed, for it would get this notifier's headers: "
+        "set the URL to where it leads",
+        host_of(elsewhere));
+  }
   const bool later = status == 408 || status == 425 || status == 429 || status >= 500;
   if (!later) return attempt;
   attempt.end = Attempt::End::kFailed;

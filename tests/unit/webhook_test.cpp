@@ -155,6 +155,15 @@ TEST_F(WebhookTest, FollowsAFewRedirectsAndSendsTheBodyAgain) {
   EXPECT_THAT(attempt.error, HasSubstr("Maximum (3) redirects followed"));
 }
 
+TEST_F(WebhookTest, TakesItsHeadersToNobodyElse) {
+  config_.headers = {{"X-Api-Key", "sesame"}};
+  const Attempt attempt = post("/redirect/1");
+  EXPECT_EQ(attempt.end, End::kRefused);
+  EXPECT_THAT(attempt.error, HasSubstr("a redirect to 127.0.0.1; it is not followed"));
+  EXPECT_EQ(text(request(), "path"), "/redirect/1");
+  EXPECT_EQ(server_.next(0), "");
+}
+
 TEST_F(WebhookTest, A302KeepsThePost) {
   EXPECT_EQ(post("/moved").end, End::kDelivered);
   EXPECT_EQ(text(request(), "method"), "POST");
