@@ -24,7 +24,7 @@ struct Period {
   UnixMs until;
 };
 
-// Until now if nothing else is said; `since` wins over `period_ms`.
+// Until now at most, and if nothing else is said; `since` wins over `period_ms`.
 Result<Period> read_period(const BusContext& bus, const msg::Value& params, std::int64_t usual_ms) {
   const auto since = read_ms(params, "since");
   if (!since) return tl::unexpected<Error>(since.error());
@@ -33,7 +33,7 @@ Result<Period> read_period(const BusContext& bus, const msg::Value& params, std:
   const auto length = read_ms(params, "period_ms");
   if (!length) return tl::unexpected<Error>(length.error());
   Period period;
-  period.until = UnixMs{until->value_or(bus.now.calendar.ms)};
+  period.until = UnixMs{std::min(until->value_or(bus.now.calendar.ms), bus.now.calendar.ms)};
   period.since = UnixMs{since->value_or(std::max<std::int64_t>(0, period.until.ms - length->value_or(usual_ms)))};
   if (period.since <= period.until) return period;
   return fail(Status::kMalformed, "since: it is after until");
