@@ -358,11 +358,10 @@ void AlertEngine::due(const Key& key, Now now, Outputs& out) {
   Track& track = it->second;
   if (track.phase == Phase::kPending) {
     fire(key, track, now, out);
-    // What it explains is told as explained.
-    for (auto below = tracks_.lower_bound(Key{key.first, {}});
-         below != tracks_.end() && below->first.first == key.first; ++below) {
-      if (below->second.life && below->first != key) review(below->first, below->second, now, out);
-    }
+    review_below(key, now, out);
+    const auto group = members_.find(key.first);
+    if (group == members_.end()) return;
+    for (const std::string& member : group->second) review_below(Key{member, "agent"}, now, out);
     return;
   }
   const bool over = track.phase == Phase::kClearing || (track.phase == Phase::kFiring && is_news(track.fault.kind));
@@ -468,7 +467,11 @@ std::string AlertEngine::suppressor(const Key& key, const Track& track, UnixMs n
 // What hides this alert, or keeps it from people, may have come or gone.
 void AlertEngine::review(const Key& key, Track& track, Now now, Outputs& out) {
   if (track.phase == Phase::kPending && track.due == kNever) {
-    return set_due(key, track, now.instant);  // it was in maintenance; fire() looks whether it still is
+    // It was in maintenance; fire() looks whether it still is. Who were lost meanwhile are lost together.
+    if (track.fault.kind == msg::AlertKind::kAgentLost && track.awaited != Awaited::kReport) {
+      sites_[site_by_agent_[key.first]].pending.insert(key.first);
+    }
+    return set_due(key, track, now.instant);
   }
   if (!track.life) return;
   msg::Alert& alert = track.life->alert;
@@ -478,6 +481,14 @@ void AlertEngine::review(const Key& key, Track& track, Now now, Outputs& out) {
   alert.suppressed_by = std::move(suppressed_by);
   alert.silenced_by = std::move(silenced_by);
   if (track.life->told || alert.suppressed_by.empty()) tell(*track.life, alert.severity, now, out);
+}
+
+// What it explains is told as explained.
+void AlertEngine::review_below(const Key& key, Now now, Outputs& out) {
+  for (auto below = tracks_.lower_bound(Key{key.first, {}}); below != tracks_.end() && below->first.first == key.first;
+       ++below) {
+    if (below->second.life && below->first != key) review(below->first, below->second, now, out);
+  }
 }
 
 void AlertEngine::review_all(Now now, Outputs& out) {

@@ -127,6 +127,7 @@ class AlertEngine {
   // The alert that explains this one, or the maintenance window it is in; empty: none.
   std::string suppressor(const Key& key, const Track& track, UnixMs now) const;
   void review(const Key& key, Track& track, Now now, Outputs& out);
+  void review_below(const Key& key, Now now, Outputs& out);
   void review_all(Now now, Outputs& out);
 
   // alert_telling.cpp: who is told

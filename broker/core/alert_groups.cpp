@@ -81,7 +81,6 @@ bool AlertEngine::join_group(const Key& key, Track& track, Now now, Outputs& out
     add_member(group, key.first, now);
     return true;
   }
-  if (!rule_for(msg::AlertKind::kAgentsLost, site_name).enabled) return false;
   std::set<std::string> pending = sites_[site_name].pending;
   pending.insert(key.first);
   // Whoever has more time to come back than these is left alone.
@@ -91,6 +90,7 @@ bool AlertEngine::join_group(const Key& key, Track& track, Now now, Outputs& out
   const bool one_host = std::all_of(pending.begin(), pending.end(),
                                     [&](const std::string& id) { return host_of(id) == host_of(key.first); });
   const std::string group = one_host ? host : site_name;
+  if (!rule_for(msg::AlertKind::kAgentsLost, group).enabled) return false;
   // The whole of a host is one thing even when it drives two displays only.
   const bool whole_host = one_host && pending.size() >= 2 && pending.size() == agents_of(host);
   if (!whole_host && pending.size() < static_cast<std::size_t>(config_.group_min)) return false;

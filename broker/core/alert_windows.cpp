@@ -54,6 +54,7 @@ void AlertWindows::load(const std::vector<WindowRecord>& records, UnixMs now, Ou
       continue;
     }
     last_number_ = std::max(last_number_, number_of(record.id));
+    changed_ = true;  // it may have ended while there was no broker: what it hid is looked at again
     const bool active = covers(*window, now);
     windows_.emplace(record.id, Entry{std::move(*window), std::move(*selector), active});
   }
