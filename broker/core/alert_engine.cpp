@@ -61,7 +61,7 @@ AlertEngine::AlertEngine(const AlertConfig& config, Feed& feed, TimerQueue& time
     : config_(config),
       counters_(counters),
       journal_(feed, timers, commit_ids),
-      windows_(commit_ids),
+      windows_(commit_ids, epoch),
       timers_(timers),
       epoch_(epoch) {}
 

@@ -1,7 +1,6 @@
 #include "broker/core/alert_windows.h"
 
 #include <algorithm>
-#include <charconv>
 #include <limits>
 #include <utility>
 
@@ -18,16 +17,9 @@ constexpr std::int64_t kWindowMsMax = std::int64_t{366} * 24 * 3'600 * 1'000;
 
 bool covers(const msg::AlertWindow& window, UnixMs now) { return window.from <= now && now < window.until; }
 
-// Ids grow as numbers, so that a list is in the order of making.
-std::string window_id(msg::WindowKind kind, std::uint64_t number) {
-  return fmt::format("{}-{:06}", name_of(kind), number);
-}
-
-std::uint64_t number_of(const std::string& window) {
-  std::uint64_t number = 0;
-  const std::size_t at = window.rfind('-') + 1;
-  std::from_chars(window.data() + at, window.data() + window.size(), number);
-  return number;
+// Of one run of the broker: an id never means another window later on. A list is in the order of making.
+std::string window_id(msg::WindowKind kind, std::uint64_t epoch, std::uint64_t number) {
+  return fmt::format("{}-{:04}-{:04}", name_of(kind), epoch, number);
 }
 
 Result<Selector> check(const msg::AlertWindow& window, UnixMs now) {
@@ -53,7 +45,6 @@ void AlertWindows::load(const std::vector<WindowRecord>& records, UnixMs now, Ou
       out.log.push_back(LogEvent(Severity::kError, "store.window_unreadable").with("window", record.id));
       continue;
     }
-    last_number_ = std::max(last_number_, number_of(record.id));
     changed_ = true;  // it may have ended while there was no broker: what it hid is looked at again
     const bool active = covers(*window, now);
     windows_.emplace(record.id, Entry{std::move(*window), std::move(*selector), active});
@@ -66,7 +57,7 @@ Result<AlertWindows::Added> AlertWindows::add(msg::AlertWindow window, UnixMs no
   if (windows_.size() >= kWindowsMax) {
     return fail(Status::kLimit, fmt::format("there are {} silences and maintenance windows already", kWindowsMax));
   }
-  window.window = window_id(window.kind, ++last_number_);
+  window.window = window_id(window.kind, epoch_, ++last_number_);
   const Added added{window.window, store(window, false, out)};
   windows_.emplace(added.window, Entry{std::move(window), std::move(*selector), false});
   return added;

@@ -15,7 +15,7 @@ namespace compositord::broker {
 
 class AlertWindows {
  public:
-  explicit AlertWindows(CommitIds& commit_ids) : commit_ids_(commit_ids) {}
+  AlertWindows(CommitIds& commit_ids, std::uint64_t epoch) : commit_ids_(commit_ids), epoch_(epoch) {}
 
   // What the store remembered; what can't be read is logged and left alone.
   void load(const std::vector<WindowRecord>& records, UnixMs now, Outputs& out);
@@ -52,6 +52,7 @@ class AlertWindows {
 
   CommitIds& commit_ids_;
   std::map<std::string, Entry> windows_;
+  std::uint64_t epoch_;
   std::uint64_t last_number_ = 0;
   bool changed_ = false;  // since the last advance()
 };

@@ -98,7 +98,7 @@ struct StoreWrite {
   Record record;
 };
 
-// What tells a record from all others: "compositor wall/w1", "job 000…", "alert 000…", "window silence-000001".
+// What tells a record from all others: "compositor wall/w1", "job 000…", "alert 000…", "window silence-0001-0001".
 std::string key_of(const Record& record);
 // Bytes in memory, near enough for a bound.
 std::size_t size_of(const CompositorRecord& record);

@@ -181,6 +181,14 @@ TEST_F(AlertTopologyTest, ASilenceThatEndedWhileThereWasNoBrokerHidesNothingMore
   EXPECT_EQ(last_.silenced_by, "");
 }
 
+TEST_F(AlertTopologyTest, AnIdOfAWindowNeverMeansAnother) {
+  const std::string before = open_window(msg::WindowKind::kMaintenance, "*", seconds(60));
+  ASSERT_TRUE(engine().windows().end(before, msg::WindowKind::kMaintenance, out_));
+  apply();
+  restart();
+  EXPECT_NE(open_window(msg::WindowKind::kMaintenance, "*", seconds(60)), before);
+}
+
 TEST_F(AlertTopologyTest, MaintenanceThatEndedWhileThereWasNoBrokerHidesNothingMore) {
   report("wall/0", {kKilled});
   open_window(msg::WindowKind::kMaintenance, "*", seconds(60));

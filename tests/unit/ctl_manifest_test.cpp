@@ -171,7 +171,7 @@ TEST_F(CtlLine, ShowsAlerts) {
   alert.text = "gone";
   alert.at = UnixMs{0};
   EXPECT_EQ(alert_line(alert, false), "1970-01-01 00:00:00.000  a/b  critical alert firing  compositor: gone");
-  alert.silenced_by = "silence-000001";
+  alert.silenced_by = "silence-0001-0001";
   alert.acked = msg::AlertAck{"eve", {}, {}};
   EXPECT_EQ(alert_line(alert, false),
             "1970-01-01 00:00:00.000  a/b  critical alert firing  compositor: gone (acknowledged by eve, silenced)");
