@@ -683,6 +683,65 @@ class Feed(CtlCase):
                 running.stderr.close()
 
 
+class Trouble(CtlCase):
+    """diagnose, alerts, outages and wait: what an operator is told, and of what."""
+
+    def with_a_fault_of_the_bus(self):
+        """A broker whose store was damaged: an alert of the bus itself that stays."""
+        self.broker.stop()
+        with open(os.path.join(self.state.name, "compositord.db"), "wb") as file:
+            file.write(b"this is no database\n" * 500)
+        self.broker = Broker(self.state.name)
+        wait_until(lambda: [a["id"] for a in self.json("alerts")] == ["@bus"], "the alert of the bus")
+
+    def test_diagnose_of_one_that_is_ok_says_so_whatever_ails_the_bus(self):
+        self.with_a_fault_of_the_bus()
+        self.agent().report()
+        text = self.ctl("diagnose", "wall-3/wayland-1").stdout
+        self.assertIn("wall-3/wayland-1 is ok\nNothing is wrong with it as far as the bus can see.\n", text)
+        self.assertNotIn("Likely cause", text)
+        self.assertNotIn("Try:", text)
+        self.assertRegex(text, r"Also \(of the bus itself, or mere news\):\n  - critical alert of @bus store_file for")
+        said = self.json("diagnose", "wall-3/wayland-1")
+        self.assertEqual((said["cause"], said["advice"], said["alerts"]), ("", "", []))
+        self.assertEqual([alert["id"] for alert in said["also"]], ["@bus"])
+
+    def test_diagnose_takes_the_status_for_the_cause_rather_than_an_alert_of_the_bus(self):
+        self.with_a_fault_of_the_bus()
+        self.agent().report(process="killed", signal=9)
+        wait_until(lambda: len(self.json("alerts")) == 2, "the alert of the one that was killed")
+        said = self.json("diagnose", "wall-3/wayland-1")
+        self.assertIn("killed by signal 9", said["cause"])
+        self.assertEqual([alert["kind"] for alert in said["alerts"]], ["compositor_crashed"])
+        self.assertIn("Likely cause: the compositor was killed by signal 9",
+                      self.ctl("diagnose", "wall-3/wayland-1").stdout)
+        # What is planned fires no alert: only the status knows.
+        self.agent("lab/:0").report(process="killed", signal=9)
+        self.ctl("maintenance", "start", "lab/*", "--for", "1h")
+        self.ctl("wait", "--for", "verdict=maintenance", "lab/:0")
+        reason = self.json("show", "lab/:0")["reason"]
+        text = self.ctl("diagnose", "lab/:0").stdout
+        self.assertIn(reason, text)
+        self.assertNotIn("Likely cause: the store", text)
+
+    def test_diagnose_does_not_take_news_for_a_cause(self):
+        self.agent()
+        self.agents.pop().end(leave=True)
+        agent = self.agent(manifest={**MANIFEST, "outputs": [*MANIFEST["outputs"], {"name": "HEADLESS-2"}]})
+        agent.report(outputs={"HEADLESS-1": "on", "HEADLESS-2": "on"})
+        wait_until(lambda: [a["kind"] for a in self.json("alerts")] == ["output_new"], "the news")
+        text = self.ctl("diagnose", "wall-3/wayland-1").stdout
+        self.assertIn("is ok\nNothing is wrong with it as far as the bus can see.\n", text)
+        self.assertIn("HEADLESS-2", text)
+        said = self.json("diagnose", "wall-3/wayland-1")
+        self.assertEqual((said["cause"], [alert["kind"] for alert in said["also"]]), ("", ["output_new"]))
+        agent.report(outputs={"HEADLESS-1": "off", "HEADLESS-2": "on"})
+        wait_until(lambda: len(self.json("alerts")) == 2, "the alert of the output")
+        text = self.ctl("diagnose", "wall-3/wayland-1").stdout
+        self.assertRegex(text, "Likely cause: .*HEADLESS-1")
+        self.assertRegex(text, "(?m)^  - verdict degraded .*HEADLESS-1")
+
+
 class Terminal(CtlCase):
     def on_terminal(self, **environment):
         """What `ls` writes to a terminal."""

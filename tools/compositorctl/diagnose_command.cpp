@@ -15,20 +15,41 @@ namespace compositord::ctl {
 
 namespace {
 
-// Whether the alert has to do with the compositor: it is its own, or of what it shares with others, or of the bus.
-bool concerns(const msg::Alert& alert, const std::string& id) {
-  if (alert.id == id || alert.id == "@bus") return true;
-  return std::find(alert.members.begin(), alert.members.end(), id) != alert.members.end();
+// The broker says this of them when nothing went wrong (its is_news()).
+bool is_news(msg::AlertKind kind) {
+  return kind == msg::AlertKind::kOutputNew || kind == msg::AlertKind::kOutputChanged;
+}
+
+// What the alerts say of one compositor.
+struct Findings {
+  std::vector<msg::Alert> about_it;  // its own, and of what it shares with others; the likeliest cause first
+  std::vector<msg::Alert> also;      // of the bus itself, and its news: told, but nothing that explains how it does
+};
+
+void sort_in(Findings& findings, msg::Alert alert, const std::string& id) {
+  if (alert.id == "@bus") return findings.also.push_back(std::move(alert));
+  const bool shared = std::find(alert.members.begin(), alert.members.end(), id) != alert.members.end();
+  if (alert.id != id && !shared) return;
+  std::vector<msg::Alert>& list = is_news(alert.kind) ? findings.also : findings.about_it;
+  list.push_back(std::move(alert));
 }
 
 // The first that explains others comes first: what is lost together, then the worst.
 bool likelier(const msg::Alert& a, const msg::Alert& b) {
   const auto rank = [](const msg::Alert& alert) {
-    const int severity = static_cast<int>(alert.severity);
-    const bool explains = alert.suppressed_by.empty() && alert.id != "@bus";
-    return std::pair(explains ? 1 : 0, severity);
+    return std::pair(alert.suppressed_by.empty() ? 1 : 0, static_cast<int>(alert.severity));
   };
   return rank(a) > rank(b);
+}
+
+struct Cause {
+  std::string text;  // empty when nothing is known to be wrong
+  std::string advice;
+};
+
+Cause cause_of(const msg::Status& status, const Findings& findings) {
+  if (findings.about_it.empty()) return {status.reason, {}};
+  return {findings.about_it.front().text, findings.about_it.front().advice};
 }
 
 std::string evidence_of(const msg::Alert& alert, UnixMs now) {
@@ -39,18 +60,26 @@ std::string evidence_of(const msg::Alert& alert, UnixMs now) {
   return text;
 }
 
-std::string diagnosis(const msg::Status& status, const std::vector<msg::Alert>& alerts, UnixMs now, bool coloured) {
+std::string cause_text(const msg::Status& status, const Cause& cause) {
+  const bool ok = status.verdict == msg::Verdict::kOk;
+  if (cause.text.empty() && ok) return "Nothing is wrong with it as far as the bus can see.\n";
+  if (cause.text.empty()) return "The bus does not know why.\n";
+  std::string text =
+      fmt::format("{}: {}\n", ok ? "An alert fires all the same" : "Likely cause", safe_text(cause.text));
+  if (!cause.advice.empty()) text += fmt::format("Try: {}\n", safe_text(cause.advice));
+  return text;
+}
+
+std::string diagnosis(const msg::Status& status, const Findings& findings, UnixMs now, bool coloured) {
   const std::string verdict = paint(name_of(status.verdict), colour_of(status.verdict), coloured);
   std::string text = fmt::format("{} is {}\n", safe_text(status.id), verdict);
-  if (alerts.empty()) {
-    text += status.reason.empty() ? "Nothing is wrong with it as far as the bus can see.\n"
-                                  : fmt::format("Likely cause: {}\n", safe_text(status.reason));
-  } else {
-    text +=
-        fmt::format("Likely cause: {}\nTry: {}\n", safe_text(alerts.front().text), safe_text(alerts.front().advice));
-  }
+  text += cause_text(status, cause_of(status, findings));
   text += "Evidence:\n";
-  for (const msg::Alert& alert : alerts) text += evidence_of(alert, now);
+  for (const msg::Alert& alert : findings.about_it) text += evidence_of(alert, now);
+  if (!status.reason.empty()) {
+    text += fmt::format("  - verdict {} for {}: {}\n", name_of(status.verdict), age_text(now.ms - status.since.ms),
+                        safe_text(status.reason));
+  }
   text += fmt::format("  - link {} for {}, process {}, progress {}", name_of(status.link.state),
                       age_text(now.ms - status.link.since.ms), process_text(status.process),
                       name_of(status.progress.state));
@@ -59,7 +88,15 @@ std::string diagnosis(const msg::Status& status, const std::vector<msg::Alert>& 
   text += fmt::format(", outputs on {}\n", outputs_text(status));
   const std::string measured = status.metrics ? metrics_text(*status.metrics) : std::string();
   if (!measured.empty()) text += fmt::format("  - measured: {}\n", measured);
+  if (!findings.also.empty()) text += "Also (of the bus itself, or mere news):\n";
+  for (const msg::Alert& alert : findings.also) text += evidence_of(alert, now);
   return text;
+}
+
+msg::Value to_array(const std::vector<msg::Alert>& alerts) {
+  msg::Value array = msg::Value::array();
+  for (const msg::Alert& alert : alerts) array.push(to_value(alert));
+  return array;
 }
 
 }  // namespace
@@ -72,24 +109,24 @@ Outcome<ExitCode> run_diagnose(Session& session) {
   if (!status) return tl::unexpected<Failure>(status.error());
   const Outcome<std::vector<msg::Value>> all = fetch_all(session.bus, "bus.alert", "list");
   if (!all) return tl::unexpected<Failure>(all.error());
-  std::vector<msg::Alert> alerts;
+  Findings findings;
   for (const msg::Value& value : *all) {
     Outcome<msg::Alert> alert = read_as<msg::Alert>(value, "bus.alert list");
     if (!alert) return tl::unexpected<Failure>(alert.error());
-    if (concerns(*alert, id)) alerts.push_back(std::move(*alert));
+    sort_in(findings, std::move(*alert), id);
   }
-  std::stable_sort(alerts.begin(), alerts.end(), likelier);
+  std::stable_sort(findings.about_it.begin(), findings.about_it.end(), likelier);
   if (session.options.json) {
-    msg::Value list = msg::Value::array();
-    for (const msg::Alert& alert : alerts) list.push(to_value(alert));
+    const Cause cause = cause_of(*status, findings);
     const msg::Value json = msg::Value::map({{"id", id},
-                                             {"cause", alerts.empty() ? status->reason : alerts.front().text},
-                                             {"advice", alerts.empty() ? std::string() : alerts.front().advice},
-                                             {"alerts", std::move(list)},
+                                             {"cause", cause.text},
+                                             {"advice", cause.advice},
+                                             {"alerts", to_array(findings.about_it)},
+                                             {"also", to_array(findings.also)},
                                              {"status", std::move(*raw)}});
     return done(session.console.print_line(safe_json(json, 2)));
   }
-  std::string text = diagnosis(*status, alerts, unix_now(), session.console.coloured());
+  std::string text = diagnosis(*status, findings, unix_now(), session.console.coloured());
   if (const msg::Value* value = raw->find("crash")) {
     const Outcome<msg::Crash> crash = read_as<msg::Crash>(*value, "the crash of " + id);
     if (!crash) return tl::unexpected<Failure>(crash.error());
