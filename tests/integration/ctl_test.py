@@ -741,6 +741,22 @@ class Trouble(CtlCase):
         self.assertRegex(text, "Likely cause: .*HEADLESS-1")
         self.assertRegex(text, "(?m)^  - verdict degraded .*HEADLESS-1")
 
+    def test_patterns_of_kinds_and_labels_mean_the_same_to_us_and_to_the_broker(self):
+        agent = self.agent(labels={"site": "berlin"})
+        self.agent("lab/:0", labels={"site": "rome"}).report(process="killed", signal=9)
+        agent.report(process="killed", signal=9)
+        wait_until(lambda: len(self.json("alerts")) == 2, "both alerts")
+        for words in (("--kind", "compositor_*"), ("--kind", "compositor_crash?d", "-l", "site=b*"), ("-l", "site=*lin")):
+            listed = {alert["alert"] for alert in self.json("alerts", *words)}
+            watched = self.running("-o", "json", "alerts", "--watch", *words)
+            wait_until(lambda: len(watched.out) == len(listed), f"what fires and fits {words}")
+            self.assertEqual({json.loads(line)["alert"] for line in watched.out}, listed)
+            self.assertEqual(len(listed), 1 if "-l" in words else 2)
+            self.assertEqual(watched.end(), 0)
+        self.assertEqual([c["id"] for c in self.json("ls", "-l", "site=b*")], ["wall-3/wayland-1"])
+        self.assertEqual(self.json("ls", "-l", "sit*=berlin"), [], "only the value is a pattern")
+        self.ctl("wait", "--for", "verdict=down", "--timeout", "5s", "-l", "site=b?rlin")
+
 
 class Terminal(CtlCase):
     def on_terminal(self, **environment):

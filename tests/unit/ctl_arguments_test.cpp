@@ -200,6 +200,14 @@ TEST(CtlCommandLine, RefusesWithTheUsageCode) {
   }
 }
 
+TEST(CtlCommandLine, RefusesAPastForWhatIsToCome) {
+  const CommandLine line = parse({"alerts", "--since", "1h", "--watch"});
+  EXPECT_EQ(line.exit_code, to_number(ExitCode::kUsage));
+  EXPECT_THAT(line.text, HasSubstr("--watch shows what fires now and then what changes: it takes no --since"));
+  EXPECT_FALSE(parse({"alerts", "--watch"}).exit_code.has_value());
+  EXPECT_FALSE(parse({"alerts", "--since", "1h"}).exit_code.has_value());
+}
+
 TEST(CtlCommandLine, HelpsAndTellsItsVersion) {
   EXPECT_EQ(parse({"--help"}).exit_code, 0);
   EXPECT_EQ(parse({"--version"}).exit_code, 0);

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "common/base/clock.h"
+#include "common/base/glob.h"
 #include "tools/compositorctl/alert_text.h"
 #include "tools/compositorctl/fleet.h"
 #include "tools/compositorctl/live_view.h"
@@ -45,7 +46,7 @@ bool is_meant(const Options& options, const msg::Alert& alert) {
   const std::vector<std::string>& kinds = options.alert.kinds;
   return is_selected(alert, options.alert.ids, options.labels) &&
          (options.alert.severity.empty() || name_of(alert.severity) == options.alert.severity) &&
-         (kinds.size() != 1 || name_of(alert.kind) == kinds.front()) &&
+         (kinds.size() != 1 || glob_matches(kinds.front(), name_of(alert.kind))) &&
          (options.alert.all || alert.suppressed_by.empty());
 }
 

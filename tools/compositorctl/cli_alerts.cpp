@@ -55,6 +55,12 @@ void declare_list(CLI::App& app, std::map<const CLI::App*, Command>& commands, O
       "  compositorctl alerts 'wall-*/*' --severity critical\n"
       "  compositorctl alerts --history --since 24h -l site=berlin\n"
       "  compositorctl -o json alerts --watch > alerts.jsonl");
+  alerts->callback([&] {
+    if (!options.alert.watch || texts.since.empty()) return;
+    throw CLI::ValidationError("alerts",
+                               "--watch shows what fires now and then what changes: it takes no --since. "
+                               "What has changed is told by alerts --since, with --history also what has ended");
+  });
   commands[alerts] = Command::kAlerts;
 
   CLI::App* ack = app.add_subcommand("ack", "Say that you take care of an alert");

@@ -14,11 +14,12 @@ bool fits(const std::vector<std::string>& patterns, const std::string& id) {
   return patterns.empty() || std::any_of(patterns.begin(), patterns.end(), matches);
 }
 
+// Only the value is a pattern, as in the broker's selectors.
 bool has_all(const std::vector<std::string>& pairs, const std::map<std::string, std::string>& labels) {
   return std::all_of(pairs.begin(), pairs.end(), [&](const std::string& pair) {
     const std::size_t equals = pair.find('=');
     const auto it = labels.find(pair.substr(0, equals));
-    return it != labels.end() && it->second == pair.substr(equals + 1);
+    return it != labels.end() && glob_matches(pair.substr(equals + 1), it->second);
   });
 }
 
