@@ -757,6 +757,31 @@ class Trouble(CtlCase):
         self.assertEqual(self.json("ls", "-l", "sit*=berlin"), [], "only the value is a pattern")
         self.ctl("wait", "--for", "verdict=down", "--timeout", "5s", "-l", "site=b?rlin")
 
+    def test_a_filter_that_nothing_fits_is_no_good_news(self):
+        self.agent().report(process="killed", signal=9)
+        wait_until(lambda: self.json("alerts"), "the alert")
+        said = self.ctl("alerts", "nosuch/x").stderr
+        self.assertIn("no alert fires that fits nosuch/x", said)
+        self.assertIn("no compositor fits that: the bus knows wall-3/wayland-1", said)
+        self.assertIn("did you mean wall-3/wayland-1?", self.ctl("alerts", "wall-3/wayland-2").stderr)
+        self.assertEqual(self.ctl("alerts", "wall-*", "--kind", "output_*", "-l", "a=b", "--severity", "info").stderr,
+                         "compositorctl: no alert fires that fits wall-* -l a=b --severity info --kind output_*\n"
+                         "compositorctl: no compositor fits that: the bus knows wall-3/wayland-1\n")
+        self.assertEqual(self.ctl("alerts", "wall-*", "--kind", "output_*").stderr,
+                         "compositorctl: no alert fires that fits wall-* --kind output_*\n")
+        self.assertEqual(self.ctl("alerts", "@bus").stderr, "compositorctl: no alert fires that fits @bus\n")
+        self.assertEqual(self.ctl("alerts", "--history", "wall-*").stderr,
+                         "compositorctl: no alert has ended yet that fits wall-*\n")
+        self.assertEqual(self.ctl("alerts", "--history").stderr, "compositorctl: no alert has ended yet\n")
+        for command in ("outages", "sla"):
+            self.assertIn("no compositor fits that: the bus knows wall-3/wayland-1", self.ctl(command, "nosuch/x").stderr)
+            self.assertIn("no compositor fits that", self.ctl(command, "-l", "site=nosuch").stderr)
+            self.assertNotIn("no compositor fits", self.ctl(command, "wall-*").stderr)
+        self.assertIn("no outage to tell of: no compositor fits that: ", self.ctl("outages", "nosuch/x").stderr)
+        self.agent("lab/:0").report()
+        # Until its first report it was unknown, which is an outage, too.
+        self.assertIn("no outage of lab/* from ", self.ctl("outages", "--since", "1ms", "lab/*").stderr)
+
 
 class Terminal(CtlCase):
     def on_terminal(self, **environment):

@@ -208,6 +208,37 @@ TEST(CtlCommandLine, RefusesAPastForWhatIsToCome) {
   EXPECT_FALSE(parse({"alerts", "--since", "1h"}).exit_code.has_value());
 }
 
+TEST(CtlCommandLine, RefusesKindsAndFactsThatCanNeverBe) {
+  const auto refused = [](const std::vector<const char*>& words) {
+    const CommandLine line = parse(words);
+    EXPECT_EQ(line.exit_code, to_number(ExitCode::kUsage)) << words[2];
+    EXPECT_THAT(line.text, testing::Not(HasSubstr("\x1b")));
+    return line.text;
+  };
+  EXPECT_THAT(refused({"alerts", "--kind", "compositor_frosen"}),
+              HasSubstr("no kind of alert fits \"compositor_frosen\": did you mean compositor_frozen?"));
+  EXPECT_THAT(refused({"alerts", "--kind", "nonsense"}), HasSubstr("\"nonsense\". There are agent_lost, agent_left, "));
+  EXPECT_THAT(refused({"alerts", "--watch", "--kind", "outputs_*"}), HasSubstr("no kind of alert fits \"outputs_*\""));
+  EXPECT_THAT(refused({"silence", "add", "*", "--for", "1h", "--kind", "queue_fall"}), HasSubstr("queue_full"));
+  EXPECT_THAT(refused({"alerts", "--kind", "l\x1b[2J"}), HasSubstr("\\x1b"));
+  EXPECT_THAT(
+      refused({"wait", "--for", "verdict=okk"}),
+      HasSubstr("no verdict fits \"okk\": did you mean ok? There are ok, degraded, down, unknown, maintenance"));
+  EXPECT_THAT(refused({"wait", "--for", "link=conected"}), HasSubstr("did you mean connected?"));
+  EXPECT_THAT(refused({"wait", "--for", "process=runing"}), HasSubstr("did you mean running?"));
+  EXPECT_THAT(refused({"wait", "--for", "progress=zzzzzzzz"}),
+              HasSubstr("There are ok, slow, suspect, frozen, unknown"));
+  EXPECT_THAT(refused({"wait", "--for", "verdict="}), HasSubstr("no verdict fits \"\""));
+  EXPECT_THAT(refused({"wait", "--for", "verdit=ok"}),
+              HasSubstr("verdict=…, link=…, process=… or progress=… expected"));
+  for (const auto& words : {std::vector<const char*>{"alerts", "--kind", "output_*"},
+                            std::vector<const char*>{"alerts", "--kind", "*_lost"},
+                            std::vector<const char*>{"wait", "--for", "verdict=d*", "--for", "link=connected"},
+                            std::vector<const char*>{"wait", "--for", "process=killed", "--for", "progress=s?ow"}}) {
+    EXPECT_FALSE(parse(words).exit_code.has_value()) << words[2];
+  }
+}
+
 TEST(CtlCommandLine, HelpsAndTellsItsVersion) {
   EXPECT_EQ(parse({"--help"}).exit_code, 0);
   EXPECT_EQ(parse({"--version"}).exit_code, 0);

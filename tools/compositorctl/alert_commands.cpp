@@ -3,9 +3,11 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <set>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "common/base/clock.h"
 #include "common/base/glob.h"
@@ -48,6 +50,34 @@ bool is_meant(const Options& options, const msg::Alert& alert) {
          (options.alert.severity.empty() || name_of(alert.severity) == options.alert.severity) &&
          (kinds.size() != 1 || glob_matches(kinds.front(), name_of(alert.kind))) &&
          (options.alert.all || alert.suppressed_by.empty());
+}
+
+// "no alert fires that fits wall-* --kind output_*": the silence of a filter is no word about the rest.
+std::string none_text(const Options& options) {
+  const AlertOptions& asked = options.alert;
+  std::vector<std::string> words = asked.ids;
+  for (const std::string& label : options.labels) words.push_back("-l " + label);
+  if (!asked.severity.empty()) words.push_back("--severity " + asked.severity);
+  for (const std::string& kind : asked.kinds) words.push_back("--kind " + kind);
+  std::string text = asked.history ? "no alert has ended yet" : "no alert fires";
+  if (!words.empty()) text += safe_text(fmt::format(" that fits {}", fmt::join(words, " ")));
+  if (asked.since)
+    text += fmt::format(" {} changed in the last {}", words.empty() ? "that" : "and", age_text(to_ms(*asked.since)));
+  return text;
+}
+
+Outcome<ExitCode> say_none(Session& session) {
+  const Options& options = session.options;
+  const std::vector<std::string>& ids = options.alert.ids;
+  session.console.note(none_text(options));
+  // A host, a site, the fleet and the bus are none of the compositors.
+  const auto is_other = [](const std::string& id) { return id.starts_with('@'); };
+  if (ids.empty() && options.labels.empty()) return ExitCode::kDone;
+  if (std::any_of(ids.begin(), ids.end(), is_other)) return ExitCode::kDone;
+  const Outcome<std::string> nobody = nobody_fits_text(session.bus, ids, options.labels);
+  if (!nobody) return tl::unexpected<Failure>(nobody.error());
+  if (!nobody->empty()) session.console.note(*nobody);
+  return ExitCode::kDone;
 }
 
 // What fires, then each change as it comes, also what was missed.
@@ -160,10 +190,7 @@ Outcome<ExitCode> run_alerts(Session& session) {
     json.push(value);
   }
   if (options.json) return done(session.console.print_line(safe_json(json, 2)));
-  if (alerts.empty()) {
-    session.console.note(options.alert.history ? "no alert has ended yet" : "no alert fires");
-    return ExitCode::kDone;
-  }
+  if (alerts.empty()) return say_none(session);
   return done(session.console.print(alert_table(alerts, unix_now(), session.console.coloured())));
 }
 

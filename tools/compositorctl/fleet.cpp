@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "tools/compositorctl/selection.h"
 #include "tools/compositorctl/text.h"
 
 namespace compositord::ctl {
@@ -84,6 +85,21 @@ Outcome<std::optional<KnownManifest>> fetch_manifest(BusClient& bus, const std::
   Outcome<msg::Manifest> parsed = read_as<msg::Manifest>(*manifest, "the manifest of " + id);
   if (!parsed) return tl::unexpected<Failure>(std::move(parsed.error()));
   return KnownManifest{std::move(*freshness), std::move(*parsed), std::move(reply->result)};
+}
+
+Outcome<std::string> nobody_fits_text(BusClient& bus, const std::vector<std::string>& ids,
+                                      const std::vector<std::string>& labels) {
+  const Outcome<std::vector<msg::Value>> listed = fetch_all(bus, "bus.status", "list");
+  if (!listed) return tl::unexpected<Failure>(listed.error());
+  std::vector<std::string> known;
+  for (const msg::Value& raw : *listed) {
+    const Outcome<msg::Status> status = read_as<msg::Status>(raw, "bus.status list");
+    if (!status) return tl::unexpected<Failure>(status.error());
+    if (is_selected(*status, ids, labels)) return std::string();
+    known.push_back(status->id);
+  }
+  const std::string text = safe_text(known_ids_text(ids.empty() ? std::string() : ids.front(), known));
+  return known.empty() ? text : "no compositor fits that: " + text;
 }
 
 std::string known_ids_text(std::string_view wanted, const std::vector<std::string>& ids) {

@@ -60,6 +60,10 @@ Outcome<msg::Value> fetch_status(BusClient& bus, const std::string& id);
 // Nothing, when the compositor has registered but never been described.
 Outcome<std::optional<KnownManifest>> fetch_manifest(BusClient& bus, const std::string& id);
 
+// When no compositor that the bus knows is selected by that: a text for people that says so. Else empty.
+Outcome<std::string> nobody_fits_text(BusClient& bus, const std::vector<std::string>& ids,
+                                      const std::vector<std::string>& labels);
+
 // "did you mean wall-3/wayland-1? The bus knows …", for people.
 std::string known_ids_text(std::string_view wanted, const std::vector<std::string>& ids);
 

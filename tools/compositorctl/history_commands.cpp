@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "tools/compositorctl/fleet.h"
 #include "tools/compositorctl/selection.h"
 #include "tools/compositorctl/session.h"
 #include "tools/compositorctl/text.h"
@@ -78,11 +79,14 @@ Outcome<msg::Value> diff_params(const std::vector<std::string>& words) {
 
 // ---- outages, sla
 
+std::vector<std::string> ids_of(const Options& options) {
+  return std::vector<std::string>(options.id.empty() ? 0 : 1, options.id);
+}
+
 Outcome<msg::Value> fetch_pages(Session& session, const std::string& method, std::string_view key) {
   const Options& options = session.options;
-  const std::vector<std::string> ids(options.id.empty() ? 0 : 1, options.id);
   msg::Value params = msg::Value::map();
-  if (msg::Value selector = selector_of(ids, options.labels); !selector.is_null())
+  if (msg::Value selector = selector_of(ids_of(options), options.labels); !selector.is_null())
     params.set("selector", std::move(selector));
   if (options.since) params.set("period_ms", to_ms(*options.since));
   msg::Value all;
@@ -200,7 +204,12 @@ Outcome<ExitCode> run_outages(Session& session) {
   if (session.options.json) return done(session.console.print_line(safe_json(*answer, 2)));
   const msg::Value::Array& outages = array_at(*answer, "outages");
   if (outages.empty()) {
-    session.console.note("no outage from " + period_text(*answer));
+    const Outcome<std::string> nobody = nobody_fits_text(session.bus, ids_of(session.options), session.options.labels);
+    if (!nobody) return tl::unexpected<Failure>(nobody.error());
+    const std::string& id = session.options.id;
+    const std::string none =
+        fmt::format("no outage {}from {}", id.empty() ? "" : "of " + safe_text(id) + " ", period_text(*answer));
+    session.console.note(nobody->empty() ? none : "no outage to tell of: " + *nobody);
     return ExitCode::kDone;
   }
   Table table({"COMPOSITOR", "FROM", "FOR", "WORST", "LAYER", "REASON"});
@@ -223,7 +232,9 @@ Outcome<ExitCode> run_sla(Session& session) {
   if (session.options.json) return done(session.console.print_line(safe_json(*answer, 2)));
   const msg::Value::Array& compositors = array_at(*answer, "compositors");
   if (compositors.empty()) {
-    session.console.note("no compositor is chosen by that");
+    const Outcome<std::string> nobody = nobody_fits_text(session.bus, ids_of(session.options), session.options.labels);
+    if (!nobody) return tl::unexpected<Failure>(nobody.error());
+    session.console.note(nobody->empty() ? "nothing is known of that time" : *nobody);
     return ExitCode::kDone;
   }
   const msg::Value empty = msg::Value::map();
