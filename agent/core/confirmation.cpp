@@ -139,15 +139,18 @@ std::optional<Execute> Confirmation::take_back(std::uint64_t command_id, Instant
 
 void Confirmation::taken_back(const driver_event::CommandFinished& finished, Outputs& out) {
   state_ = State::kNone;
-  if (is_success(finished.status)) {
+  const msg::Value* after = finished.result.find("after");
+  const bool differs = after != nullptr && !(*after == before_);
+  if (is_success(finished.status) && !differs) {
     out.log.push_back(LogEvent(Severity::kInfo, "output.taken_back").with("method", method_));
     return;
   }
-  out.log.push_back(LogEvent(Severity::kError, "output.not_taken_back")
-                        .with("method", method_)
-                        .with("status", std::to_string(to_number(finished.status)))
-                        .with("why", finished.error)
-                        .with("before", msg::encode_json(before_)));
+  LogEvent event(Severity::kError, "output.not_taken_back");
+  event.with("method", method_).with("status", std::to_string(to_number(finished.status)));
+  event.with("why", finished.error.empty() ? "the compositor has made something else of it" : finished.error);
+  event.with("before", msg::encode_json(before_));
+  if (differs) event.with("after", msg::encode_json(*after));
+  out.log.push_back(std::move(event));
 }
 
 void Confirmation::forget(Outputs& out) {

@@ -62,6 +62,17 @@ TEST_F(ConfirmationTest, TakesBackWhatNobodyConfirms) {
   EXPECT_EQ(confirmation_.obstacle(now_), "");
 }
 
+TEST_F(ConfirmationTest, SaysWhenWhatWasTakenBackIsNotAsItWas) {
+  for (const bool same : {true, false}) {
+    change_mode();
+    now_ = now_ + seconds(10);
+    ASSERT_TRUE(take_back());
+    CommandFinished done{2, Status::kDone, "", Value::map({{"after", output(same ? 1280 : 1024)}})};
+    confirmation_.finished(done, now_, out_);
+    EXPECT_EQ(logged(), same ? "output.taken_back" : "output.not_taken_back");
+  }
+}
+
 TEST_F(ConfirmationTest, KeepsWhatIsConfirmed) {
   change_mode();
   EXPECT_EQ(confirmation_.obstacle(now_),
