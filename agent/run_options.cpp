@@ -2,6 +2,8 @@
 
 #include <chrono>
 
+#include "common/base/whole_words.h"
+
 namespace compositord::agent {
 
 void declare_run(CLI::App& app, RunOptions& options) {
@@ -30,6 +32,12 @@ void declare_run(CLI::App& app, RunOptions& options) {
   run->footer(
       "It is started with the agent's environment and ended with the agent. What it prints goes to standard error.\n"
       "Example: compositor-agent run --id wall-3/main -- sway -c /etc/sway/wall");
+}
+
+void parse_run(CLI::App& app, RunOptions& options, int argc, const char* const* argv) {
+  app.name(argv[0]);
+  app.parse(with_whole_words(argc, argv, "run"));
+  unmark_whole_words(options.command);
 }
 
 SupervisorConfig supervisor_config(const RunOptions& options) {

@@ -20,6 +20,8 @@ struct RunOptions {
 };
 
 void declare_run(CLI::App& app, RunOptions& options);
+// app.parse(argc, argv), with the compositor's arguments as they are. Throws as that does.
+void parse_run(CLI::App& app, RunOptions& options, int argc, const char* const* argv);
 SupervisorConfig supervisor_config(const RunOptions& options);
 
 }  // namespace compositord::agent

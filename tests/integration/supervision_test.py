@@ -183,6 +183,12 @@ class SupervisionTest(unittest.TestCase):
         self.assertEqual(reply["status"], 500, reply)
         self.assertIn("/no/such/compositor", reply["error"])
 
+    def test_the_compositor_gets_its_arguments_as_they_are(self):
+        arguments = ["[ 1 = 1 ]", "[a,b]", "[]", "--", "", "{}", "run"]
+        agent = self.run_agent(["sh", "-c", 'printf "<%s>" "$0" "$@"; echo; false', *arguments], "--start-limit", "1")
+        self.wait_status(lambda s: "crash loop" in s["reason"], "a crash loop")
+        self.assertIn("".join(f"<{word}>" for word in arguments) + "\n", self.log_of(agent))
+
     def test_stop_is_no_crash_and_restart_brings_it_back(self):
         agent = self.run_agent(WESTON)
         self.wait_verdict("ok")

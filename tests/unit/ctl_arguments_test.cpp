@@ -172,6 +172,24 @@ TEST(CtlCommandLine, TakesNegativeNumbersAndJsonAsArguments) {
   EXPECT_TRUE(line.options.force);
 }
 
+TEST(CtlCommandLine, TakesEachWordBehindTheDashesAsItIs) {
+  const std::vector<std::string> program{"sh", "-c",   "[ 1 = 1 ]", "[a,b]", "[]", "[",
+                                         "]",  "[a,b", "--",        "",      "{}", "run"};
+  std::vector<const char*> words{"run", "--force", "t/x", "launch", "--"};
+  for (const std::string& word : program) words.push_back(word.c_str());
+  const CommandLine line = parse(words);
+  ASSERT_FALSE(line.exit_code.has_value()) << line.text;
+  EXPECT_EQ(line.options.id, "t/x");
+  EXPECT_EQ(line.options.method, "launch");
+  EXPECT_EQ(line.options.arguments, program);
+
+  const CommandLine all = parse({"run", "--", "[t]/[x]", "[launch]", "[a,b]"});
+  ASSERT_FALSE(all.exit_code.has_value()) << all.text;
+  EXPECT_EQ(all.options.id, "[t]/[x]");
+  EXPECT_EQ(all.options.method, "[launch]");
+  EXPECT_EQ(all.options.arguments, std::vector<std::string>{"[a,b]"});
+}
+
 TEST(CtlCommandLine, TakesTheEmptyPrefixAndRawArrays) {
   const CommandLine sub = parse({"sub", "", "--count", "2"});
   ASSERT_FALSE(sub.exit_code.has_value()) << sub.text;

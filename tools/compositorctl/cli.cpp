@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 
 #include "common/base/log_event.h"
+#include "common/base/whole_words.h"
 #include "common/log/log.h"
 #include "tools/compositorctl/cli_alerts.h"
 #include "tools/compositorctl/exit_code.h"
@@ -387,10 +388,12 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
   declare_dump(app, commands, line.options, texts);
   declare_alerts(app, commands, line.options, texts.alert);
   try {
-    app.parse(argc, argv);
+    app.parse(with_whole_words(argc, argv, "run"));
   } catch (const CLI::ParseError& error) {
     return ended(app, error);
   }
+  for (std::string* word : {&line.options.id, &line.options.method}) unmark_whole_word(*word);
+  unmark_whole_words(line.options.arguments);
   finish(app, commands, texts, line.options);
   return line;
 }
