@@ -1,17 +1,16 @@
 #include "common/log/complaint.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
-#include <cstdio>
+#include "common/log/line_output.h"
 
 namespace compositord::log {
 
 void Complaint::failed(const std::string& what) {
   well_ = 0;
   if (said_) return;
-  said_ = true;
-  fmt::print(stderr, "{}: {}; {}\n", program_, what, consequence_);
-  std::fflush(stderr);
+  said_ = LineOutput(STDERR_FILENO).write(fmt::format("{}: {}; {}\n", program_, what, consequence_));
 }
 
 void Complaint::went_well() noexcept {

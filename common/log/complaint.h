@@ -1,5 +1,6 @@
 #pragma once
 // Says once on standard error that a place where log lines go is out of order: a full disk must not fill the terminal.
+// When standard error has no room, it is said with the next fault.
 
 #include <string>
 #include <string_view>

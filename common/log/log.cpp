@@ -3,13 +3,14 @@
 #include <fmt/format.h>
 #include <spdlog/async.h>
 #include <spdlog/async_logger.h>
+#include <spdlog/details/os.h>
 #include <spdlog/sinks/base_sink.h>
 #include <spdlog/sinks/rotating_file_sink.h>
-#include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdint>
 #include <future>
 #include <system_error>
 #include <thread>
@@ -18,6 +19,7 @@
 #include "common/base/blocked_signals.h"
 #include "common/log/complaint.h"
 #include "common/log/datagram_place.h"
+#include "common/log/line_output.h"
 #include "common/log/log_text.h"
 
 namespace compositord::log {
@@ -38,6 +40,48 @@ spdlog::level::level_enum level_of(Severity severity) {
   }
   return spdlog::level::err;
 }
+
+// What the terminal or pipe has room for. Lines that it has none for are lost, and counted.
+class StandardError : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
+ public:
+  explicit StandardError(int fd)
+      : output_(fd), coloured_(output_.is_terminal() && spdlog::details::os::is_color_terminal()) {}
+
+ protected:
+  void sink_it_(const spdlog::details::log_msg& line) override {
+    if (lost_ > 0) {
+      const std::string text =
+          to_text(LogEvent(Severity::kWarning, "log.lines_lost").with("lines", std::to_string(lost_)));
+      if (write({line.time, {}, line.logger_name, level_of(Severity::kWarning), text})) lost_ = 0;
+    }
+    if (lost_ > 0 || !write(line)) ++lost_;
+  }
+  void flush_() override {}
+
+ private:
+  bool write(const spdlog::details::log_msg& line) {
+    spdlog::memory_buf_t buffer;
+    formatter_->format(line, buffer);
+    std::string text(buffer.data(), buffer.size());
+    if (coloured_ && line.color_range_end > line.color_range_start) {
+      text.insert(line.color_range_end, "\033[m");
+      text.insert(line.color_range_start, colour_of(line.level));
+    }
+    return output_.write(text);
+  }
+  static std::string_view colour_of(spdlog::level::level_enum level) {
+    switch (level) {
+      case spdlog::level::debug: return "\033[36m";
+      case spdlog::level::info: return "\033[32m";
+      case spdlog::level::warn: return "\033[33m\033[1m";
+      default: return "\033[31m\033[1m";
+    }
+  }
+
+  LineOutput output_;
+  const bool coloured_;
+  std::uint64_t lost_ = 0;
+};
 
 // A rotating file that is opened again when it failed: a disk that was full may have room again. Runs on the status log's thread.
 class StatusFile : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
@@ -140,10 +184,9 @@ struct FileWriter {
 struct Logger::Impl {
   Impl(std::string_view name, Severity least, const Places& places) : program(name), threshold(least) {
     if (places.standard_error) {
-      terminal.emplace(program, std::make_shared<spdlog::sinks::stderr_color_sink_st>());
+      terminal.emplace(program, std::make_shared<StandardError>(places.standard_error_fd));
       terminal->set_level(spdlog::level::debug);
       terminal->set_pattern(kPlainPattern);
-      terminal->flush_on(spdlog::level::debug);
     }
     if (places.file) file = std::make_unique<FileWriter>(program, *places.file);
     if (!places.journal_socket.empty()) journal = std::make_unique<DatagramPlace>(program, places.journal_socket);

@@ -3,7 +3,10 @@
 // what a program was asked for.
 //
 // Whatever becomes of a place where lines go, the program goes on: the file is written by a thread of its own, datagrams are
-// sent without waiting, and what fails is said once on standard error.
+// sent without waiting, and what fails is said once on standard error. Standard error itself gets what it has room for; how many
+// lines it lost is said there when it has room again (log.lines_lost).
+
+#include <unistd.h>
 
 #include <array>
 #include <chrono>
@@ -32,6 +35,7 @@ struct StatusLog {
 
 struct Places {
   bool standard_error = true;
+  int standard_error_fd = STDERR_FILENO;
   std::optional<StatusLog> file;
   std::string journal_socket;  // a datagram socket that speaks journald's own protocol, or empty
   std::string syslog_socket;   // one that takes RFC 3164, or empty

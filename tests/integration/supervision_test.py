@@ -189,6 +189,19 @@ class SupervisionTest(unittest.TestCase):
         self.wait_status(lambda s: "crash loop" in s["reason"], "a crash loop")
         self.assertIn("".join(f"<{word}>" for word in arguments) + "\n", self.log_of(agent))
 
+    def test_a_standard_error_that_nobody_reads_holds_nothing(self):
+        unread = os.path.join(self.runtime_dir, "unread")
+        os.mkfifo(unread)
+        os.chmod(unread, 0o666)
+        self.addCleanup(os.close, os.open(unread, os.O_RDWR | os.O_NONBLOCK))
+        agent = self.fleet.start("compositor-agent", [
+            "sh", "-c", 'exec "$@" 2>"$0"', unread, os.path.join(BIN, "compositor-agent"), "--broker", self.fleet.bus, "--id", ID,
+            "run", "--start-limit", "2", "--", "sh", "-c", "head -c 300000 /dev/zero; exit 3"], self.environment(), self.user)
+        self.wait_status(lambda s: "crash loop" in s["reason"], "a crash loop")
+        self.assertEqual(self.command("restart")["status"], 500, "it answers, too")
+        agent.signal(signal.SIGTERM)
+        self.assertEqual(agent.process.wait(PATIENCE), 0)
+
     def test_stop_is_no_crash_and_restart_brings_it_back(self):
         agent = self.run_agent(WESTON)
         self.wait_verdict("ok")

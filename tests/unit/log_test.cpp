@@ -1,20 +1,24 @@
 // Where log lines go, and what happens when they can't.
 #include "common/log/log.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <filesystem>
 #include <fstream>
+#include <regex>
 #include <sstream>
 #include <string>
 #include <vector>
 
 #include "common/log/complaint.h"
+#include "common/log/line_output.h"
 #include "common/log/log_text.h"
 #include "tests/support/datagram_listener.h"
 #include "tests/support/temp_dir.h"
@@ -71,6 +75,113 @@ class StderrPipe {
   int before_;
   std::array<int, 2> ends_{};
 };
+
+// A pipe or a terminal that is read only when the test does.
+class UnreadOutput {
+ public:
+  explicit UnreadOutput(bool terminal) {
+    if (terminal) {
+      ends_[0] = posix_openpt(O_RDWR | O_NOCTTY);
+      EXPECT_EQ(grantpt(ends_[0]) + unlockpt(ends_[0]), 0);
+      ends_[1] = open(ptsname(ends_[0]), O_RDWR | O_NOCTTY);
+    } else {
+      EXPECT_EQ(pipe(ends_.data()), 0);
+    }
+    EXPECT_EQ(fcntl(ends_[0], F_SETFL, O_NONBLOCK), 0);
+  }
+  ~UnreadOutput() {
+    for (const int fd : ends_) close(fd);
+  }
+  UnreadOutput(const UnreadOutput&) = delete;
+  UnreadOutput& operator=(const UnreadOutput&) = delete;
+  int write_end() const { return ends_[1]; }
+  // All that has been written so far, until nothing comes any more.
+  std::string read_all() const {
+    std::string all;
+    std::array<char, 4'096> text{};
+    pollfd readable{ends_[0], POLLIN, 0};
+    while (poll(&readable, 1, kQuiet) == 1) {
+      all.append(text.data(), static_cast<std::size_t>(std::max(read(ends_[0], text.data(), text.size()), ssize_t{0})));
+    }
+    return all;
+  }
+
+ private:
+  static constexpr int kQuiet = 10;  // ms
+  std::array<int, 2> ends_{};
+};
+
+std::vector<std::string> split_lines(const std::string& text) {
+  std::istringstream in(text);
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(in, line);) {
+    if (line.ends_with('\r')) line.pop_back();  // a terminal's
+    lines.push_back(line);
+  }
+  return lines;
+}
+
+class StandardErrorTest : public ::testing::TestWithParam<bool> {};
+INSTANTIATE_TEST_SUITE_P(PipeAndTerminal, StandardErrorTest, ::testing::Bool());
+
+// It fills it: whoever waited for a reader would hang here for ever.
+TEST_P(StandardErrorTest, ThatNobodyReadsHoldsNobodyAndTellsWhatItLost) {
+  const UnreadOutput output(GetParam());
+  Places places;
+  places.standard_error_fd = output.write_end();
+  Logger logger("compositord", Severity::kInfo, places);
+  constexpr std::size_t kLines = 3'000;
+  for (std::size_t i = 0; i < kLines; ++i) logger.write(lost());
+
+  // A terminal passes on what it has in its own time, and so has room again in its own time.
+  std::string said = output.read_all();
+  constexpr std::size_t kTriesMax = 1'000;
+  const auto has_room_again = [&said] {
+    return said.find(" read.again ") != std::string::npos && said.ends_with('\n');
+  };
+  for (std::size_t tries = 0; !has_room_again() && tries < kTriesMax; ++tries) {
+    logger.write(LogEvent(Severity::kInfo, "read.again").with("lines", std::to_string(kLines + tries)));
+    said += output.read_all();
+  }
+
+  // Each line before it is there whole, or counted.
+  std::size_t counted = 0;
+  bool told = false;
+  std::smatch number;
+  const std::regex again("20.* read\\.again lines=([0-9]+)");
+  const std::regex lines_lost("20.* log\\.lines_lost lines=([0-9]+)");
+  for (const std::string& line : split_lines(said)) {
+    if (std::regex_match(line, number, again)) {
+      EXPECT_EQ(number[1], std::to_string(counted));
+      EXPECT_TRUE(told);
+      return;
+    }
+    if (std::regex_match(line, number, lines_lost)) {
+      counted += std::stoul(number[1]);
+      told = true;
+      continue;
+    }
+    ASSERT_THAT(line, MatchesRegex("20[^ ]* compositord [^ ]*warning[^ ]* worker\\.lost id=wall/w1 why=\".*\""));
+    ++counted;
+  }
+  FAIL() << "it has never room again: " << said.size() << " bytes";
+}
+
+TEST(StandardError, FinishesALineThatIsLongerThanAPipeTakesAtOnce) {
+  const UnreadOutput output(false);
+  ASSERT_GT(fcntl(output.write_end(), F_SETPIPE_SZ, 4'096), 0);
+  LineOutput lines(output.write_end());
+  const std::string first = std::string(10'000, 'a') + '\n';
+  EXPECT_TRUE(lines.write(first));
+  std::string said = output.read_all();
+  EXPECT_EQ(said.size(), 4'096U);
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_FALSE(lines.write("not this\n")) << "the first one has filled it again";
+    said += output.read_all();
+  }
+  EXPECT_TRUE(lines.write("the second\n"));
+  EXPECT_EQ(said + output.read_all(), first + "the second\n");
+}
 
 class StatusLogTest : public ::testing::Test {
  protected:
