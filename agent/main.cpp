@@ -23,6 +23,7 @@
 #include "agent/x11/x11_driver.h"
 #include "agent/x11/x_display_name.h"
 #include "common/base/clock.h"
+#include "common/base/log_event.h"
 #include "common/net/hangup_signal.h"
 #include "common/net/stop_signal.h"
 
@@ -120,15 +121,29 @@ DisplayChoice choose_display(const Options& options) {
   return choice;
 }
 
+// What -w or $WAYLAND_DISPLAY says, or nothing.
+const std::string& named_display(const DisplayChoice& choice) {
+  const DisplaySettings& display = choice.settings;
+  return display.wanted.empty() ? display.env_display : display.wanted;
+}
+
 std::string default_id(const DisplayChoice& choice) {
   std::array<char, 256> host{};
   gethostname(host.data(), host.size() - 1);
   if (!choice.x11.empty()) return id_part(host.data()) + "/" + choice.x11;
-  const DisplaySettings& display = choice.settings;
-  const std::string& named = display.wanted.empty() ? display.env_display : display.wanted;
+  const std::string& named = named_display(choice);
   // With "the only one there is" no name is known before it is there, and an id must not change.
   const std::string part = named.empty() ? "wayland" : std::filesystem::path(named).filename().string();
   return id_part(host.data()) + "/" + id_part(part);
+}
+
+// Why default_id() is none.
+std::string no_default_id(const DisplayChoice& choice) {
+  const std::string& named = named_display(choice);
+  if (!named.ends_with('/')) return "this host has no name that an id may have: give one with --id HOST/DISPLAY";
+  return fmt::format("{} {} names a folder and no display's socket: give the socket's path, as in -w {}wayland-1",
+                     choice.settings.wanted.empty() ? "WAYLAND_DISPLAY" : "-w", escape_for_log(named),
+                     escape_for_log(named));
 }
 
 Result<std::map<std::string, std::string>> parse_labels(const std::vector<std::string>& texts) {
@@ -146,7 +161,7 @@ Result<std::map<std::string, std::string>> parse_labels(const std::vector<std::s
 Result<AgentConfig> configure(const Options& options, const DisplayChoice& display) {
   AgentConfig config;
   const Result<msg::CompositorId> id = msg::parse_compositor_id(options.id.empty() ? default_id(display) : options.id);
-  if (!id) return fail(Status::kMalformed, "--id " + id.error().text);
+  if (!id) return fail(Status::kMalformed, options.id.empty() ? no_default_id(display) : "--id " + id.error().text);
   config.id = *id;
   Result<std::map<std::string, std::string>> labels = parse_labels(options.labels);
   if (!labels) return tl::unexpected<Error>(labels.error());

@@ -202,6 +202,17 @@ class SupervisionTest(unittest.TestCase):
         agent.signal(signal.SIGTERM)
         self.assertEqual(agent.process.wait(PATIENCE), 0)
 
+    def test_a_display_that_is_a_folder_is_told_by_its_option(self):
+        agent = [os.path.join(BIN, "compositor-agent"), "--broker", self.fleet.bus]
+        for extra, environment, begin in ((["-w", "/tmp/folder/"], {}, "-w /tmp/folder/ names a folder and no display's socket"),
+                                          ([], {"WAYLAND_DISPLAY": "/tmp/folder/"}, "WAYLAND_DISPLAY /tmp/folder/ names a folder"),
+                                          (["--id", "wall/"], {}, "--id \"wall/\" is no compositor id")):
+            ended = subprocess.run([*agent, *extra], env={**self.environment(), **environment}, capture_output=True, text=True,
+                                   timeout=PATIENCE, check=False)
+            self.assertEqual(ended.returncode, 1)
+            self.assertTrue(ended.stderr.startswith("compositor-agent: " + begin), ended.stderr)
+            self.assertEqual("--id" in ended.stderr, "--id" in extra)
+
     def test_stop_is_no_crash_and_restart_brings_it_back(self):
         agent = self.run_agent(WESTON)
         self.wait_verdict("ok")
