@@ -80,8 +80,14 @@ void finish(Reading& r) {
 void ask_windows(const SharedReading& r) {
   ask_window(r, &ScreenRoles::compositing_manager);
   ask_window(r, &ScreenRoles::window_manager);
-  // Answers come in the order of the questions, so the last question ends the reading; it is asked also without a window.
+  // Before the last question, so that a window whose end is not told is seen to be gone by that one's answer.
   const xcb_window_t window = r->roles.window_manager.window;
+  // Property changes, too: whoever names the root or a window of ours shall not turn off what is listened to there.
+  constexpr std::uint32_t kEvents = XCB_EVENT_MASK_STRUCTURE_NOTIFY | XCB_EVENT_MASK_PROPERTY_CHANGE;
+  if (window != XCB_WINDOW_NONE) {
+    xcb_change_window_attributes(r->connection.xcb(), window, XCB_CW_EVENT_MASK, &kEvents);
+  }
+  // Answers come in the order of the questions, so the last question ends the reading; it is asked also without a window.
   r->connection.expect(ask_property(*r, window, r->atoms.supporting_wm_check), [r, window](const void* reply) {
     r->names_itself = window != XCB_WINDOW_NONE && window_in(reply) == window;
     finish(*r);

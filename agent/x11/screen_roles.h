@@ -27,7 +27,8 @@ struct ScreenRoles {
 
 // Reads both roles and calls `done` once, with what was there. The root's _NET_SUPPORTING_WM_CHECK stays after a window
 // manager's death, and its window's id is given to the next client; so the window must carry the same property, naming
-// itself. `has_xres`: the server has XRes 1.2, which alone tells pids.
+// itself. That window's end is an event (DestroyNotify) from then on, for not every window manager owns WM_S0. `has_xres`:
+// the server has XRes 1.2, which alone tells pids.
 void read_screen_roles(XConnection& connection, const XAtoms& atoms, bool has_xres,
                        std::function<void(ScreenRoles)> done);
 

@@ -212,6 +212,7 @@ void X11Driver::on_event(const xcb_generic_event_t& event) {
     const auto& notify = reinterpret_cast<const xcb_property_notify_event_t&>(event);
     if (notify.atom == atoms_.supporting_wm_check) want_roles_ = true;
   }
+  if (kind == XCB_DESTROY_NOTIFY) want_roles_ = true;  // the window manager's, also one not adopted yet, or our own
   if (extensions_.xfixes && kind == extensions_.xfixes_first_event + XCB_XFIXES_SELECTION_NOTIFY) want_roles_ = true;
   if (extensions_.randr && (kind == extensions_.randr_first_event + XCB_RANDR_SCREEN_CHANGE_NOTIFY ||
                             kind == extensions_.randr_first_event + XCB_RANDR_NOTIFY)) {
@@ -317,8 +318,17 @@ void X11Driver::check_end(Instant now, DriverOutputs& out) {
   if (state_ == State::kGone || state_ == State::kEnding) return;
   if (XClient* client = watched()) {
     if (const auto end = client->check_end(now)) {
-      say_gone({*end, describe_end_of(client->name(), *end), is_known_exit(client->name(), *end)}, out);
+      return say_gone({*end, describe_end_of(client->name(), *end), is_known_exit(client->name(), *end)}, out);
     }
+  }
+  // Beside a compositing manager it is not watched; but it is polled, and who has its role now is asked once.
+  if (!window_manager_) return;
+  if (const auto end = window_manager_->take_end(now)) {
+    want_roles_ = true;
+    out.log.push_back(LogEvent(Severity::kInfo, "x11.window_manager_ended")
+                          .with("display", display_)
+                          .with("name", window_manager_->name())
+                          .with("how", describe_end(*end)));
   }
 }
 

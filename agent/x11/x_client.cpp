@@ -57,6 +57,11 @@ bool XClient::service(Instant now) {
 
 std::optional<ProcessEnd> XClient::check_end(Instant now) { return watch_ ? watch_->service(now) : std::nullopt; }
 
+std::optional<ProcessEnd> XClient::take_end(Instant now) {
+  const auto end = check_end(now);
+  return end && !std::exchange(is_end_taken_, true) ? end : std::nullopt;
+}
+
 bool XClient::is_same_process(const Peer& peer) const noexcept {
   return peer.pid == peer_.pid && peer.start_time_ticks == peer_.start_time_ticks;
 }

@@ -31,6 +31,8 @@ class XClient {
   bool service(Instant now);
   // How it ended, once that is known.
   std::optional<ProcessEnd> check_end(Instant now);
+  // The same, told once.
+  std::optional<ProcessEnd> take_end(Instant now);
   // Whether nobody will tell that any more, asked after check_end().
   bool is_over(EndWait& wait, Instant now) const { return wait.is_over(watch_, now); }
   driver_event::CauseSeen look() const { return watch_ ? watch_->look() : driver_event::CauseSeen{}; }
@@ -53,6 +55,7 @@ class XClient {
   Peer peer_;
   RoleWindow window_;
   std::optional<ProcessWatch> watch_;
+  bool is_end_taken_ = false;
   std::optional<VersionQuery> query_;
   std::string version_;
   std::string version_source_;

@@ -4,6 +4,7 @@ compositord_test(agent_x11
   LIBRARIES compositord::agent_x11)
 compositord_test(x11_drivers
   SOURCES ../integration/x11_drivers_test.cpp ../integration/x11_commands_test.cpp ../integration/x11_reload_test.cpp
+          ../integration/x11_window_manager_test.cpp
   LIBRARIES compositord::test_driver compositord::agent_x11
   LABELS integration support_matrix
   TIMEOUT 120)
