@@ -3,6 +3,8 @@
 // answers by setting a property. Nothing is seen of it. Not every window manager answers: compiz 0.8 and KWin don't.
 // Source: EWMH 1.5, _NET_REQUEST_FRAME_EXTENTS.
 
+#include <optional>
+
 #include "agent/x11/client_probe.h"
 #include "agent/x11/x_atoms.h"
 #include "agent/x11/x_connection.h"
@@ -22,7 +24,7 @@ class FrameExtentsProbe : public ClientProbe {
  private:
   XConnection& connection_;
   const XAtoms& atoms_;
-  xcb_window_t window_ = XCB_WINDOW_NONE;
+  std::optional<XId> window_;
   bool is_waiting_ = false;
   bool is_answered_ = false;
 };

@@ -79,65 +79,74 @@ void IdentifyWindows::show_next(DriverOutputs& out) {
   std::string& name = output.name;
   for (std::size_t i = 1; i < place.outputs.size(); ++i) name += " + " + place.outputs[i];
   const auto image = draw_identify_card(request_, output, 1);
-  if (!image) {
-    finish(image.error().status, image.error().text, out);
+  const auto opened = image ? open_window(place, *image) : tl::unexpected(image.error());
+  if (!opened) {
+    finish(opened.error().status, opened.error().text, out);
     return end();
   }
-  open_window(place, *image);
   has_asked_ = true;
   is_mapped_ = false;
 }
 
-xcb_pixmap_t IdentifyWindows::draw(const CardImage& image) {
+Result<void> IdentifyWindows::draw(xcb_pixmap_t picture, const CardImage& image) {
+  const auto context = connection_.take_id();
+  if (!context) return tl::unexpected(context.error());
   xcb_connection_t* xcb = connection_.xcb();
   const xcb_screen_t& screen = *connection_.screen();
   const auto width = static_cast<std::uint16_t>(image.width_px);
   const auto height = static_cast<std::uint16_t>(image.height_px);
-  const xcb_pixmap_t pixmap = xcb_generate_id(xcb);
-  xcb_create_pixmap(xcb, screen.root_depth, pixmap, screen.root, width, height);
-  const xcb_gcontext_t context = xcb_generate_id(xcb);
+  xcb_create_pixmap(xcb, screen.root_depth, picture, screen.root, width, height);
   const std::array<std::uint32_t, 2> colours{screen.white_pixel, screen.black_pixel};
-  xcb_create_gc(xcb, context, pixmap, XCB_GC_FOREGROUND | XCB_GC_BACKGROUND, colours.data());
+  xcb_create_gc(xcb, context->get(), picture, XCB_GC_FOREGROUND | XCB_GC_BACKGROUND, colours.data());
   const std::string bits = to_bitmap(image);
-  xcb_put_image(xcb, XCB_IMAGE_FORMAT_XY_BITMAP, pixmap, context, width, height, 0, 0, 0, 1,
+  xcb_put_image(xcb, XCB_IMAGE_FORMAT_XY_BITMAP, picture, context->get(), width, height, 0, 0, 0, 1,
                 static_cast<std::uint32_t>(bits.size()), reinterpret_cast<const std::uint8_t*>(bits.data()));
-  xcb_free_gc(xcb, context);
-  return pixmap;
+  xcb_free_gc(xcb, context->get());
+  return {};
 }
 
-void IdentifyWindows::open_window(const Place& place, const CardImage& image) {
-  xcb_connection_t* xcb = connection_.xcb();
+Result<void> IdentifyWindows::open_window(const Place& place, const CardImage& image) {
+  auto window = connection_.take_id();
+  if (!window) return tl::unexpected(window.error());
   // As its background the picture is the server's to repaint.
-  const xcb_pixmap_t picture = draw(image);
+  const auto picture = connection_.take_id();
+  if (!picture) return tl::unexpected(picture.error());
+  if (auto drawn = draw(picture->get(), image); !drawn) return drawn;
+  xcb_connection_t* xcb = connection_.xcb();
   const auto middle = [](std::int32_t start, std::uint32_t length, int size) {
     return static_cast<std::int16_t>(start + (static_cast<std::int32_t>(length) - size) / 2);
   };
-  const xcb_window_t window = xcb_generate_id(xcb);
-  const std::array<std::uint32_t, 3> values{picture, 1, XCB_EVENT_MASK_STRUCTURE_NOTIFY};
-  xcb_create_window(xcb, XCB_COPY_FROM_PARENT, window, connection_.screen()->root,
+  const std::array<std::uint32_t, 3> values{picture->get(), 1, XCB_EVENT_MASK_STRUCTURE_NOTIFY};
+  xcb_create_window(xcb, XCB_COPY_FROM_PARENT, window->get(), connection_.screen()->root,
                     middle(place.x, place.width_px, image.width_px), middle(place.y, place.height_px, image.height_px),
                     static_cast<std::uint16_t>(image.width_px), static_cast<std::uint16_t>(image.height_px), 0,
                     XCB_WINDOW_CLASS_INPUT_OUTPUT, XCB_COPY_FROM_PARENT,
                     XCB_CW_BACK_PIXMAP | XCB_CW_OVERRIDE_REDIRECT | XCB_CW_EVENT_MASK, values.data());
-  xcb_free_pixmap(xcb, picture);
-  if (takes_no_input_) let_input_through(window);
-  xcb_map_window(xcb, window);
+  xcb_free_pixmap(xcb, picture->get());
+  windows_.push_back(std::move(*window));
+  const xcb_window_t shown = windows_.back().get();
+  if (takes_no_input_) {
+    if (auto let = let_input_through(shown); !let) return let;
+  }
+  xcb_map_window(xcb, shown);
   constexpr std::uint32_t kAbove = XCB_STACK_MODE_ABOVE;
-  xcb_configure_window(xcb, window, XCB_CONFIG_WINDOW_STACK_MODE, &kAbove);
-  windows_.push_back(window);
+  xcb_configure_window(xcb, shown, XCB_CONFIG_WINDOW_STACK_MODE, &kAbove);
+  return {};
 }
 
-void IdentifyWindows::let_input_through(xcb_window_t window) {
+Result<void> IdentifyWindows::let_input_through(xcb_window_t window) {
+  const auto nothing = connection_.take_id();
+  if (!nothing) return tl::unexpected(nothing.error());
   xcb_connection_t* xcb = connection_.xcb();
-  const xcb_xfixes_region_t nothing = xcb_generate_id(xcb);
-  xcb_xfixes_create_region(xcb, nothing, 0, nullptr);
-  xcb_xfixes_set_window_shape_region(xcb, window, kShapeInput, 0, 0, nothing);
-  xcb_xfixes_destroy_region(xcb, nothing);
+  xcb_xfixes_create_region(xcb, nothing->get(), 0, nullptr);
+  xcb_xfixes_set_window_shape_region(xcb, window, kShapeInput, 0, 0, nothing->get());
+  xcb_xfixes_destroy_region(xcb, nothing->get());
+  return {};
 }
 
 void IdentifyWindows::on_event(const xcb_generic_event_t& event) {
   if ((event.response_type & 0x7fU) != XCB_MAP_NOTIFY || windows_.empty()) return;
-  is_mapped_ |= reinterpret_cast<const xcb_map_notify_event_t&>(event).window == windows_.back();
+  is_mapped_ |= reinterpret_cast<const xcb_map_notify_event_t&>(event).window == windows_.back().get();
 }
 
 void IdentifyWindows::service(Instant now, DriverOutputs& out) {
@@ -166,7 +175,7 @@ void IdentifyWindows::finish(Status status, std::string error, DriverOutputs& ou
 }
 
 void IdentifyWindows::end() {
-  for (const xcb_window_t window : windows_) xcb_destroy_window(connection_.xcb(), window);
+  for (const XId& window : windows_) xcb_destroy_window(connection_.xcb(), window.get());
   windows_.clear();
   waiting_.clear();
   shown_.clear();

@@ -51,9 +51,10 @@ class IdentifyWindows {
   };
   static std::deque<Place> places_on(const ScreenOutputs& screen);
   void show_next(DriverOutputs& out);
-  void open_window(const Place& place, const CardImage& image);
-  xcb_pixmap_t draw(const CardImage& image);
-  void let_input_through(xcb_window_t window);
+  // Errors: as XConnection::take_id(); what was made by then goes with end().
+  Result<void> open_window(const Place& place, const CardImage& image);
+  Result<void> draw(xcb_pixmap_t picture, const CardImage& image);
+  Result<void> let_input_through(xcb_window_t window);
   void finish(Status status, std::string error, DriverOutputs& out);
   void end();
 
@@ -65,7 +66,7 @@ class IdentifyWindows {
   bool has_asked_ = false;
   bool is_mapped_ = false;  // set by the event, taken by service()
   std::vector<std::string> shown_;
-  std::vector<xcb_window_t> windows_;
+  std::vector<XId> windows_;
   Instant until_ = kNever;  // of being shown, or of waiting for it
 };
 

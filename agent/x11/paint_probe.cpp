@@ -50,9 +50,13 @@ bool PaintProbe::service(Instant now) {
 void PaintProbe::on_pixel(std::uint32_t pixel, Instant now) {
   if (state_ == State::kReadingBefore) {
     before_ = pixel;
+    was_composited_ = false;
+    if (!window_ && !make_window()) {
+      was_painted_ = true;  // answered, and no proof: without a window nobody can be asked to paint it
+      return cancel();
+    }
     show_window();
     state_ = State::kWaitingForPaint;
-    was_composited_ = false;
     wait_ = kFirstLook;
     show_again_ = kShowAgainFirst;
     show_again_at_ = now + show_again_;
@@ -68,36 +72,43 @@ void PaintProbe::on_pixel(std::uint32_t pixel, Instant now) {
   wait_ = std::min(wait_ * 2, kLookMax);
 }
 
+// Instead of the one that is there, if any. False when the server allows no more.
+bool PaintProbe::make_window() {
+  auto id = connection_.take_id();
+  if (!id) return false;
+  xcb_connection_t* xcb = connection_.xcb();
+  if (window_) xcb_destroy_window(xcb, window_->get());
+  window_ = std::move(*id);
+  // No window manager shall care for it.
+  const std::array<std::uint32_t, 2> values{before_ ^ 1U, 1};
+  xcb_create_window(xcb, XCB_COPY_FROM_PARENT, window_->get(), connection_.screen()->root, x_, y_, kSidePx, kSidePx, 0,
+                    XCB_WINDOW_CLASS_INPUT_OUTPUT, XCB_COPY_FROM_PARENT, XCB_CW_BACK_PIXEL | XCB_CW_OVERRIDE_REDIRECT,
+                    values.data());
+  return true;
+}
+
 void PaintProbe::show_window() {
   xcb_connection_t* xcb = connection_.xcb();
+  const xcb_window_t window = window_->get();
   const std::uint32_t colour = before_ ^ 1U;
-  if (window_ == XCB_WINDOW_NONE) {
-    window_ = xcb_generate_id(xcb);
-    // No window manager shall care for it.
-    const std::array<std::uint32_t, 2> values{colour, 1};
-    xcb_create_window(xcb, XCB_COPY_FROM_PARENT, window_, connection_.screen()->root, x_, y_, kSidePx, kSidePx, 0,
-                      XCB_WINDOW_CLASS_INPUT_OUTPUT, XCB_COPY_FROM_PARENT, XCB_CW_BACK_PIXEL | XCB_CW_OVERRIDE_REDIRECT,
-                      values.data());
-  }
   const std::array<std::uint32_t, 3> place{static_cast<std::uint32_t>(x_), static_cast<std::uint32_t>(y_),
                                            XCB_STACK_MODE_ABOVE};
-  xcb_change_window_attributes(xcb, window_, XCB_CW_BACK_PIXEL, &colour);
-  xcb_configure_window(xcb, window_, XCB_CONFIG_WINDOW_X | XCB_CONFIG_WINDOW_Y | XCB_CONFIG_WINDOW_STACK_MODE,
+  xcb_change_window_attributes(xcb, window, XCB_CW_BACK_PIXEL, &colour);
+  xcb_configure_window(xcb, window, XCB_CONFIG_WINDOW_X | XCB_CONFIG_WINDOW_Y | XCB_CONFIG_WINDOW_STACK_MODE,
                        place.data());
-  xcb_map_window(xcb, window_);
-  xcb_clear_area(xcb, 0, window_, 0, 0, 0, 0);
+  xcb_map_window(xcb, window);
+  xcb_clear_area(xcb, 0, window, 0, 0, 0, 0);
 }
 
 void PaintProbe::show_again(Instant now) {
-  xcb_destroy_window(connection_.xcb(), window_);
-  window_ = XCB_WINDOW_NONE;
+  make_window();  // without an id for another one the old one stays
   show_window();
   show_again_ = std::min(show_again_ * 2, kShowAgainMax);
   show_again_at_ = now + show_again_;
 }
 
 void PaintProbe::hide_window() {
-  if (window_ != XCB_WINDOW_NONE) xcb_unmap_window(connection_.xcb(), window_);
+  if (window_) xcb_unmap_window(connection_.xcb(), window_->get());
 }
 
 void PaintProbe::cancel() {

@@ -42,6 +42,7 @@ class PaintProbe : public ClientProbe {
  private:
   enum class State { kIdle, kReadingBefore, kWaitingForPaint };
   void read_pixel();
+  bool make_window();
   void show_window();
   void hide_window();
   void show_again(Instant now);
@@ -51,7 +52,7 @@ class PaintProbe : public ClientProbe {
   State state_ = State::kIdle;
   std::int16_t x_ = 0;
   std::int16_t y_ = 0;
-  xcb_window_t window_ = XCB_WINDOW_NONE;
+  std::optional<XId> window_;
   unsigned reading_ = 0;  // counts readings, so that a late one of a probe taken back is not mistaken for ours
   std::optional<std::uint32_t> pixel_;
   std::uint32_t before_ = 0;

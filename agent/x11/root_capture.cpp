@@ -107,7 +107,7 @@ RootCapture::RootCapture(XConnection& connection, PixelLayout layout, RootArea a
 }
 
 RootCapture::~RootCapture() {
-  if (pixmap_ != XCB_NONE) xcb_free_pixmap(connection_.xcb(), pixmap_);
+  if (pixmap_) xcb_free_pixmap(connection_.xcb(), pixmap_->get());
 }
 
 std::optional<Result<Shot>> RootCapture::service(Instant) {
@@ -137,24 +137,27 @@ Result<void> RootCapture::begin_copy(const Rect& root) {
   if (!memory) return tl::unexpected(memory.error());
   progress_->pixels.emplace(
       Pixels{std::move(*memory), rect_.width_px, rect_.height_px, rect_.width_px * 4, layout_, false});
-  copy_root();
-  return {};
+  return copy_root();
 }
 
-void RootCapture::copy_root() {
+Result<void> RootCapture::copy_root() {
   xcb_connection_t* xcb = connection_.xcb();
   const xcb_screen_t* screen = connection_.screen();
   const auto width_px = static_cast<std::uint16_t>(rect_.width_px);
   const auto height_px = static_cast<std::uint16_t>(rect_.height_px);
-  pixmap_ = xcb_generate_id(xcb);
-  xcb_create_pixmap(xcb, screen->root_depth, pixmap_, screen->root, width_px, height_px);
-  const xcb_gcontext_t context = xcb_generate_id(xcb);
+  auto pixmap = connection_.take_id();
+  if (!pixmap) return tl::unexpected(pixmap.error());
+  const auto context = connection_.take_id();
+  if (!context) return tl::unexpected(context.error());
+  pixmap_ = std::move(*pixmap);
+  xcb_create_pixmap(xcb, screen->root_depth, pixmap_->get(), screen->root, width_px, height_px);
   // With the windows on it, and without an event for each part that could not be copied.
   const std::array<std::uint32_t, 2> values{XCB_SUBWINDOW_MODE_INCLUDE_INFERIORS, 0};
-  xcb_create_gc(xcb, context, screen->root, XCB_GC_SUBWINDOW_MODE | XCB_GC_GRAPHICS_EXPOSURES, values.data());
-  xcb_copy_area(xcb, screen->root, pixmap_, context, static_cast<std::int16_t>(rect_.x),
+  xcb_create_gc(xcb, context->get(), screen->root, XCB_GC_SUBWINDOW_MODE | XCB_GC_GRAPHICS_EXPOSURES, values.data());
+  xcb_copy_area(xcb, screen->root, pixmap_->get(), context->get(), static_cast<std::int16_t>(rect_.x),
                 static_cast<std::int16_t>(rect_.y), 0, 0, width_px, height_px);
-  xcb_free_gc(xcb, context);
+  xcb_free_gc(xcb, context->get());
+  return {};
 }
 
 void RootCapture::ask_tiles() {
@@ -178,7 +181,7 @@ Rect RootCapture::next_tile() {
 
 void RootCapture::ask_tile(const Rect& tile) {
   const auto cookie =
-      xcb_get_image(connection_.xcb(), XCB_IMAGE_FORMAT_Z_PIXMAP, pixmap_, static_cast<std::int16_t>(tile.x),
+      xcb_get_image(connection_.xcb(), XCB_IMAGE_FORMAT_Z_PIXMAP, pixmap_->get(), static_cast<std::int16_t>(tile.x),
                     static_cast<std::int16_t>(tile.y), static_cast<std::uint16_t>(tile.width_px),
                     static_cast<std::uint16_t>(tile.height_px), ~std::uint32_t{0});
   connection_.expect(cookie, [progress = progress_, tile](const void* reply) {

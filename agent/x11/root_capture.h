@@ -60,7 +60,7 @@ class RootCapture final : public Capture {
   };
 
   Result<void> begin_copy(const Rect& root);
-  void copy_root();
+  Result<void> copy_root();
   void ask_tiles();
   void ask_tile(const Rect& tile);
   Rect next_tile();
@@ -69,7 +69,7 @@ class RootCapture final : public Capture {
   PixelLayout layout_;
   RootArea area_;
   Rect rect_;  // of the root window, as wanted and as it is there
-  xcb_pixmap_t pixmap_ = XCB_NONE;
+  std::optional<XId> pixmap_;
   std::uint32_t next_x_ = 0;  // of the next tile, in the picture
   std::uint32_t next_y_ = 0;
   std::shared_ptr<Progress> progress_ = std::make_shared<Progress>();

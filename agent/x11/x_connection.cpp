@@ -96,7 +96,14 @@ Result<void> XConnection::start_xcb(const std::string& setup_reply) {
     return fail(Status::kFailed, given ? "XCB does not understand the X server's setup" : given.error().text);
   }
   if (xcb_setup_roots_length(setup()) < 1) return fail(Status::kFailed, "the X server has no screen");
+  ids_ = XIds(setup()->resource_id_base, setup()->resource_id_mask);
   return {};
+}
+
+Result<XId> XConnection::take_id() {
+  if (const auto id = ids_.take()) return XId(ids_, *id);
+  return fail(Status::kLimit,
+              "the X server allows this agent no more resource ids; try again when its other commands have ended");
 }
 
 void XConnection::take_replies() {

@@ -13,7 +13,8 @@
 //
 // Two of XCB's functions still wait for an answer: xcb_get_extension_data() for an extension that has not been
 // prefetched and answered (and with it every request of that extension), and xcb_wait_for_*() and xcb_*_reply(). None is
-// used here; begin_extensions() prefetches.
+// used here; begin_naming() prefetches. A third one waits when it has given all its ids, xcb_generate_id(): take_id() is
+// there instead.
 
 #include <poll.h>
 #include <xcb/xcb.h>
@@ -27,6 +28,7 @@
 #include <vector>
 
 #include "agent/process/file_descriptor.h"
+#include "agent/x11/x_ids.h"
 #include "agent/x11/x_packets.h"
 #include "common/base/result.h"
 
@@ -57,6 +59,9 @@ class XConnection {
   xcb_connection_t* xcb() const noexcept { return xcb_.get(); }
   const xcb_setup_t* setup() const noexcept { return xcb_get_setup(xcb_.get()); }
   const xcb_screen_t* screen() const noexcept { return xcb_setup_roots_iterator(setup()).data; }
+
+  // For a resource that is about to be made. Errors: kLimit when the server allows no more.
+  Result<XId> take_id();
 
   void poll_fds(std::vector<pollfd>& fds) const;
   // Reads what is there, appends events and errors of requests without a reply, and calls the handlers of replies that
@@ -92,6 +97,7 @@ class XConnection {
   FileDescriptor server_;
   FileDescriptor pair_;  // our end; XCB owns the other one
   std::unique_ptr<xcb_connection_t, Disconnect> xcb_;
+  XIds ids_;
   PacketCutter cutter_;
   std::string unsent_;
   std::deque<Owed> owed_;

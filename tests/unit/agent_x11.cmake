@@ -1,10 +1,10 @@
 # The X11 side of the agent: its parsers, and its driver with real servers.
 compositord_test(agent_x11
-  SOURCES x11_packets_test.cpp x11_client_counter_test.cpp
+  SOURCES x11_packets_test.cpp x11_client_counter_test.cpp x11_ids_test.cpp
   LIBRARIES compositord::agent_x11)
 compositord_test(x11_drivers
   SOURCES ../integration/x11_drivers_test.cpp ../integration/x11_commands_test.cpp ../integration/x11_reload_test.cpp
-          ../integration/x11_window_manager_test.cpp
+          ../integration/x11_few_ids_test.cpp ../integration/x11_window_manager_test.cpp
   LIBRARIES compositord::test_driver compositord::agent_x11
   LABELS integration support_matrix
   TIMEOUT 120)
