@@ -99,8 +99,14 @@ Result<void> IdentifyWindows::draw(xcb_pixmap_t picture, const CardImage& image)
   const std::array<std::uint32_t, 2> colours{screen.white_pixel, screen.black_pixel};
   xcb_create_gc(xcb, context->get(), picture, XCB_GC_FOREGROUND | XCB_GC_BACKGROUND, colours.data());
   const std::string bits = to_bitmap(image);
-  xcb_put_image(xcb, XCB_IMAGE_FORMAT_XY_BITMAP, picture, context->get(), width, height, 0, 0, 0, 1,
-                static_cast<std::uint32_t>(bits.size()), reinterpret_cast<const std::uint8_t*>(bits.data()));
+  const std::size_t row_bytes = bits.size() / height;
+  const std::size_t rows_max = (XConnection::kRequestBytesMax - sizeof(xcb_put_image_request_t)) / row_bytes;
+  for (std::size_t y = 0; y < height; y += rows_max) {
+    const std::size_t rows = std::min(rows_max, height - y);
+    xcb_put_image(xcb, XCB_IMAGE_FORMAT_XY_BITMAP, picture, context->get(), width, static_cast<std::uint16_t>(rows), 0,
+                  static_cast<std::int16_t>(y), 0, 1, static_cast<std::uint32_t>(rows * row_bytes),
+                  reinterpret_cast<const std::uint8_t*>(bits.data() + y * row_bytes));
+  }
   xcb_free_gc(xcb, context->get());
   return {};
 }

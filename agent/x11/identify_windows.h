@@ -1,8 +1,8 @@
 #pragma once
 // Carries out `identify` on an X screen: a window with a picture on each CRTC, which no window manager manages and which takes no
-// input. Black and white, so that it is the same on each visual, and small enough for one request.
+// input. Black and white, so that it is the same on each visual, and small.
 //
-// One window after the other: each picture is a request of up to 64 KiB, and the connection must not hold many of them.
+// One window after the other: each picture has up to 64 KiB, and the connection must not hold many of them.
 
 #include <xcb/xcb.h>
 

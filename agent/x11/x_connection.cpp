@@ -96,6 +96,11 @@ Result<void> XConnection::start_xcb(const std::string& setup_reply) {
     return fail(Status::kFailed, given ? "XCB does not understand the X server's setup" : given.error().text);
   }
   if (xcb_setup_roots_length(setup()) < 1) return fail(Status::kFailed, "the X server has no screen");
+  const std::size_t request_bytes = std::size_t{setup()->maximum_request_length} * 4;
+  if (request_bytes < kRequestBytesMax) {
+    return fail(Status::kFailed, fmt::format("the X server takes requests of {} bytes, and the protocol promises {}",
+                                             request_bytes, kRequestBytesMax));
+  }
   ids_ = XIds(setup()->resource_id_base, setup()->resource_id_mask);
   return {};
 }

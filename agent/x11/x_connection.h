@@ -14,7 +14,8 @@
 // Two of XCB's functions still wait for an answer: xcb_get_extension_data() for an extension that has not been
 // prefetched and answered (and with it every request of that extension), and xcb_wait_for_*() and xcb_*_reply(). None is
 // used here; begin_naming() prefetches. A third one waits when it has given all its ids, xcb_generate_id(): take_id() is
-// there instead.
+// there instead. And a request longer than the setup allows makes it ask how long one may be with BIG-REQUESTS: all of ours keep to
+// kRequestBytesMax.
 
 #include <poll.h>
 #include <xcb/xcb.h>
@@ -46,6 +47,8 @@ class XConnection {
   using ReplyHandler = std::function<void(const void* reply)>;
   // More replies owed than this, and somebody forgot a bound.
   static constexpr std::size_t kOwedMax = 1024;
+  // What the protocol promises at the least: 4096 units of 4 bytes.
+  static constexpr std::size_t kRequestBytesMax = 16U << 10U;
   // More unsent bytes than this mean that the server does not read.
   static constexpr std::size_t kUnsentBytesMax = 256U << 10U;
 

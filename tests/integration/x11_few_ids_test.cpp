@@ -1,5 +1,5 @@
-// An X server that allows its clients few resource ids: a real one, behind a relay that changes its setup reply. XCB's own
-// xcb_generate_id() would wait for ever for more.
+// An X server that allows its clients few resource ids, or short requests: a real one, behind a relay that changes its setup reply. XCB
+// itself would ask for more, and wait for ever for the answer.
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
@@ -37,11 +37,16 @@ using test::take_screenshot;
 using test::XDisplay;
 using ::testing::HasSubstr;
 
+// What the setup reply says instead of the server's own word.
+struct Allowed {
+  std::uint32_t id_mask = 0x1f'ffff;     // which bits of an id are the client's to choose
+  std::uint16_t request_words = 65'535;  // how long a request may be
+};
+
 // Carries the bytes of one connection in both directions.
 class SetupRelay {
  public:
-  // `mask`: which bits of an id are the client's to choose.
-  SetupRelay(FileDescriptor server, std::uint32_t mask) : server_(std::move(server)), mask_(mask) {
+  SetupRelay(FileDescriptor server, Allowed allowed) : server_(std::move(server)), allowed_(allowed) {
     std::array<int, 2> ends{};
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) return;
     client_ = FileDescriptor(ends[0]);
@@ -61,7 +66,9 @@ class SetupRelay {
   FileDescriptor take_clients_end() { return std::move(for_client_); }
 
  private:
-  static constexpr std::size_t kMaskAt = 16;  // in the setup reply
+  // In the setup reply.
+  static constexpr std::size_t kIdMaskAt = 16;
+  static constexpr std::size_t kRequestWordsAt = 26;
 
   static bool send_all(int to, const char* bytes, std::size_t count) {
     for (std::size_t sent = 0; sent < count;) {
@@ -77,9 +84,10 @@ class SetupRelay {
     return n > 0 && send_all(to, buffer.data(), static_cast<std::size_t>(n));
   }
   bool pass_setup_reply() {
-    std::array<char, kMaskAt + sizeof mask_> head{};
+    std::array<char, kRequestWordsAt + sizeof allowed_.request_words> head{};
     if (::recv(server_.get(), head.data(), head.size(), MSG_WAITALL) != static_cast<ssize_t>(head.size())) return false;
-    std::memcpy(head.data() + kMaskAt, &mask_, sizeof mask_);
+    std::memcpy(head.data() + kIdMaskAt, &allowed_.id_mask, sizeof allowed_.id_mask);
+    std::memcpy(head.data() + kRequestWordsAt, &allowed_.request_words, sizeof allowed_.request_words);
     return send_all(client_.get(), head.data(), head.size());
   }
   void carry() {
@@ -99,30 +107,30 @@ class SetupRelay {
   FileDescriptor server_;
   FileDescriptor client_;
   FileDescriptor for_client_;
-  std::uint32_t mask_;
+  Allowed allowed_;
   std::thread thread_;
 };
 
 class FewXIds : public ::testing::Test {
  protected:
   FewXIds() : display_(dir_), server_(display_.xvfb()) {}
-  void TearDown() override {
-    EXPECT_TRUE(loop_ == nullptr || loop_->count<Gone>() == 0);
-    loop_.reset();
-  }
-  void start(std::uint32_t mask) {
+  void TearDown() override { loop_.reset(); }
+  void connect(Allowed allowed) {
     server_.start();
     ASSERT_TRUE(server_.wait_until_listening(display_.socket_path()));
     loop_ = std::make_unique<DriverLoop>(agent::DisplaySettings{{}, display_.socket_path(), {}},
-                                         [this, mask](agent::ConnectedDisplay found, Instant now) {
-                                           relay_ = std::make_unique<SetupRelay>(std::move(found.socket), mask);
+                                         [this, allowed](agent::ConnectedDisplay found, Instant now) {
+                                           relay_ = std::make_unique<SetupRelay>(std::move(found.socket), allowed);
                                            found.socket = relay_->take_clients_end();
                                            return agent::x11::make_x11_driver(std::move(found), now);
                                          });
+  }
+  void start(Allowed allowed) {
+    ASSERT_NO_FATAL_FAILURE(connect(allowed));
     ASSERT_TRUE(loop_->wait_for_described()) << loop_->log_text();
   }
-  CommandFinished identify() {
-    return loop_->run("identify", Value::map({{"id", "wall-3/main"}, {"seconds", 1}, {"text", "Where?"}}));
+  CommandFinished identify(const std::string& text = "Where?") {
+    return loop_->run("identify", Value::map({{"id", "wall-3/main"}, {"seconds", 1}, {"text", text}}));
   }
   RuntimeDir dir_;
   XDisplay display_;
@@ -132,22 +140,39 @@ class FewXIds : public ::testing::Test {
 };
 
 TEST_F(FewXIds, AreUsedAgainByOneCommandAfterTheOther) {
-  start(0x3);
+  start({.id_mask = 0x3});
   for (int i = 0; i < 4; ++i) {
     const CommandFinished shown = identify();
     EXPECT_EQ(shown.status, Status::kDone) << as_text(shown);
     const auto shot = take_screenshot(*loop_);  // beside the card
     EXPECT_EQ(shot.finished.status, Status::kDone) << as_text(shot.finished);
   }
+  EXPECT_EQ(loop_->count<Gone>(), 0U);
 }
 
 TEST_F(FewXIds, EndACommandThatGetsNoneWithAnError) {
-  start(0x1);
+  start({.id_mask = 0x1});
   for (const CommandFinished& finished : {identify(), take_screenshot(*loop_).finished, identify()}) {
     EXPECT_EQ(finished.status, Status::kLimit) << as_text(finished);
     EXPECT_THAT(finished.error, HasSubstr("no more resource ids"));
   }
   EXPECT_TRUE(loop_->probe(seconds(5)));
+}
+
+using ShortXRequests = FewXIds;
+
+// The protocol promises so many words, and a large card has more.
+TEST_F(ShortXRequests, AreEnoughForALargeCard) {
+  start({.request_words = 4096});
+  const CommandFinished shown = identify("The third screen from the left in the hall, beside the door");
+  EXPECT_EQ(shown.status, Status::kDone) << as_text(shown);
+  EXPECT_EQ(take_screenshot(*loop_).finished.status, Status::kDone);
+}
+
+TEST_F(ShortXRequests, OfNoRealServerEndTheConnection) {
+  connect({.request_words = 2});
+  ASSERT_TRUE(loop_->run_until([&] { return loop_->count<Gone>() > 0; })) << loop_->log_text();
+  EXPECT_THAT(loop_->last<Gone>()->text, HasSubstr("requests of 8 bytes"));
 }
 
 class NoXIds : public FewXIds, public ::testing::WithParamInterface<const char*> {};
@@ -156,7 +181,7 @@ INSTANTIATE_TEST_SUITE_P(X11, NoXIds, ::testing::Values("xcompmgr", "openbox"),
                          [](const auto& client) { return std::string(client.param); });
 
 TEST_P(NoXIds, LeaveTheProbesWithWhatNeedsNone) {
-  start(0);
+  start({.id_mask = 0});
   CompositorProcess client = display_.client({std::string("/usr/bin/") + GetParam()});
   client.start();
   ASSERT_TRUE(loop_->run_until([&] {
