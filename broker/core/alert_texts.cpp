@@ -92,8 +92,4 @@ msg::AlertSeverity usual_severity(msg::AlertKind kind, msg::Verdict verdict) noe
   return severity_of(verdict);
 }
 
-bool is_news(msg::AlertKind kind) noexcept {
-  return kind == msg::AlertKind::kOutputNew || kind == msg::AlertKind::kOutputChanged;
-}
-
 }  // namespace compositord::broker

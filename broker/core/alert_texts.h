@@ -21,7 +21,5 @@ std::string seen_of(const msg::Status& status, const Fault& fault, UnixMs now);
 std::string_view advice_of(msg::AlertKind kind) noexcept;
 // Of a fault of this kind when no rule says otherwise.
 msg::AlertSeverity usual_severity(msg::AlertKind kind, msg::Verdict verdict) noexcept;
-// News are over by themselves: an output that is new, or has another mode.
-bool is_news(msg::AlertKind kind) noexcept;
 
 }  // namespace compositord::broker

@@ -71,6 +71,10 @@ constexpr auto enum_names(AlertKind) {
                                               {AlertKind::kQueueFull, "queue_full"},
                                               {AlertKind::kSlowSubscriber, "slow_subscriber"}}};
 }
+// News are no fault, and over by themselves: an output that is new, or has another mode.
+constexpr bool is_news(AlertKind kind) noexcept {
+  return kind == AlertKind::kOutputNew || kind == AlertKind::kOutputChanged;
+}
 
 // Who has seen it and takes care of it.
 struct AlertAck {

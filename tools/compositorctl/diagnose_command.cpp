@@ -15,11 +15,6 @@ namespace compositord::ctl {
 
 namespace {
 
-// The broker says this of them when nothing went wrong (its is_news()).
-bool is_news(msg::AlertKind kind) {
-  return kind == msg::AlertKind::kOutputNew || kind == msg::AlertKind::kOutputChanged;
-}
-
 // What the alerts say of one compositor.
 struct Findings {
   std::vector<msg::Alert> about_it;  // its own, and of what it shares with others; the likeliest cause first
