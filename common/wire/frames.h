@@ -100,6 +100,13 @@ using Frames = std::vector<Frame>;
 // The address that a ROUTER socket gives to a connection. Opaque bytes, new for each connection.
 using RoutingId = StrongType<std::string, struct RoutingIdTag>;
 
+// What a message that is received may have.
+struct MessageLimits {
+  std::size_t frames_per_message_max = 64;         // a message of more is read to its end and thrown away
+  std::size_t bytes_per_frame_max = 8U << 20U;     // a larger one ends the connection
+  std::size_t bytes_per_message_max = 64U << 20U;  // as frames_per_message_max
+};
+
 inline std::size_t total_bytes(const Frames& frames) {
   return std::accumulate(frames.begin(), frames.end(), std::size_t{0},
                          [](std::size_t sum, const Frame& f) { return sum + f.size(); });

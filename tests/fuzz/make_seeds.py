@@ -103,9 +103,27 @@ KERNEL = {
     "uevent-udev": b"\x01libudev\0\xfe\xed\xca\xfe",
 }
 
+GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x01NULL" + bytes(16) + b"\x00" + bytes(31)
+READY = b"\x05READY\x0bSocket-Type\x00\x00\x00\x06DEALER\x08Identity\x00\x00\x00\x02me"
+# The first byte: what was said already. 0: nothing, 1: ZMTP 3's handshake, 2: that of 2.0, 3: that of 1.0.
+ZMTP = {
+    "3": b"\x00" + GREETING + b"\x04" + bytes([len(READY)]) + READY + b"\x01\x02hi\x00\x00",
+    "3-curve": b"\x00" + GREETING.replace(b"NULL\x00", b"CURVE"),
+    "2": b"\x00\xff" + bytes(7) + b"\x01\x7f\x01\x05\x00\x02me" + b"\x00\x02hi",
+    "1": b"\x00\x03\x00me\x03\x01hi\x01\x00",
+    "http": b"\x00GET / HTTP/1.1\r\n\r\n",
+    "message": b"\x01\x01\x06MDPC02\x01\x01\x01\x01\x04echo\x00\x02hi",
+    "long": b"\x01\x02" + struct.pack(">Q", 260) + b"x" * 260,
+    "huge": b"\x01\x02" + struct.pack(">Q", 1 << 62),
+    "many": b"\x01" + b"\x01\x01a" * 6 + b"\x00\x01b" + b"\x00\x01c",
+    "large": b"\x01" + (b"\x01\xc8" + b"x" * 200) * 4 + b"\x00\x00" + b"\x00\x01c",
+    "ping": b"\x01\x01\x01a\x04\x0a\x04PING\x00\x00ctx\x00\x01b",
+    "long-1": b"\x03\xff" + struct.pack(">Q", 261) + b"\x00" + b"x" * 260,
+}
+
 
 def main():
-    for target, seeds in (("bus", BUS), ("codec", CODEC), ("kernel", KERNEL)):
+    for target, seeds in (("bus", BUS), ("codec", CODEC), ("kernel", KERNEL), ("zmtp", ZMTP)):
         folder = os.path.join(sys.argv[1], target)
         os.makedirs(folder, exist_ok=True)
         for name, data in seeds.items():

@@ -1,6 +1,6 @@
 # The pure parts: codecs, messages, and the tables and state machines of both cores. No sockets, no clock, no sleeping.
 compositord_test(codecs
-  SOURCES vectors_test.cpp frame_test.cpp mdp_codec_test.cpp msgpack_codec_test.cpp json_codec_test.cpp
+  SOURCES vectors_test.cpp frame_test.cpp mdp_codec_test.cpp zmtp_test.cpp msgpack_codec_test.cpp json_codec_test.cpp
           envelope_test.cpp fields_test.cpp compositor_id_test.cpp support/vectors.cpp
   LIBRARIES compositord::broker_core
   DEFINITIONS COMPOSITORD_VECTORS_DIR="${PROJECT_SOURCE_DIR}/schemas/vectors")
