@@ -250,7 +250,7 @@ struct ValueText {
 };
 
 struct RangeText {
-  std::string operator()(const EndpointsField&) const { return "tcp://, ipc:// or inproc://"; }
+  std::string operator()(const EndpointsField&) const { return "tcp:// or ipc://"; }
   std::string operator()(const DirectoryField&) const { return {}; }
   std::string operator()(const ChoiceField& f) const { return fmt::format("{}", fmt::join(f.words, ", ")); }
   std::string operator()(const ChoicesField& f) const { return fmt::format("{}", fmt::join(f.words, ", ")); }

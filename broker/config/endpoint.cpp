@@ -9,8 +9,6 @@ namespace compositord::broker {
 
 namespace {
 
-constexpr std::size_t kInprocNameBytesMax = 255;
-
 bool is_port(std::string_view text) {
   if (text == "*") return true;
   unsigned port = 0;
@@ -45,7 +43,7 @@ std::string tcp_fault(std::string_view address) {
 }
 
 std::string ipc_fault(std::string_view path) {
-  if (path == "*") return {};  // a name that libzmq makes up
+  if (path == "*") return {};  // a name that is made up
   if (path.empty()) return "it has no path: write ipc:///run/…";
   if (path.size() > kIpcPathBytesMax) {
     return fmt::format("its path has {} bytes, and a socket's path may have {}", path.size(), kIpcPathBytesMax);
@@ -62,16 +60,10 @@ std::string ipc_fault(std::string_view path) {
 std::string endpoint_fault(std::string_view endpoint) {
   constexpr std::string_view kTcp = "tcp://";
   constexpr std::string_view kIpc = "ipc://";
-  constexpr std::string_view kInproc = "inproc://";
   if (endpoint.starts_with(kIpc)) return ipc_fault(endpoint.substr(kIpc.size()));
   if (has_blank_or_control(endpoint)) return "an endpoint has no blanks";
   if (endpoint.starts_with(kTcp)) return tcp_fault(endpoint.substr(kTcp.size()));
-  if (endpoint.starts_with(kInproc)) {
-    const std::size_t length = endpoint.size() - kInproc.size();
-    if (length == 0) return "it has no name";
-    return length > kInprocNameBytesMax ? fmt::format("its name is longer than {} bytes", kInprocNameBytesMax) : "";
-  }
-  return "an endpoint begins with tcp://, ipc:// or inproc://";
+  return "an endpoint begins with tcp:// or ipc://";
 }
 
 }  // namespace compositord::broker

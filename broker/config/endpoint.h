@@ -1,5 +1,5 @@
 #pragma once
-// What the broker may bind. Source: zmq_tcp(7), zmq_ipc(7), zmq_inproc(7).
+// What the broker may bind. Source: zmq_tcp(7), zmq_ipc(7).
 
 #include <cstddef>
 #include <string>

@@ -17,7 +17,7 @@ namespace compositord::broker {
 struct Limits {
   std::size_t frames_per_message_max = 64;
   std::size_t bytes_per_frame_max = 8U << 20U;
-  std::size_t bytes_per_message_max = 64U << 20U;  // a whole message; libzmq bounds only single frames
+  std::size_t bytes_per_message_max = 64U << 20U;  // a whole message
   std::size_t bytes_per_manifest_max = 1U << 20U;  // of its canonical MessagePack
   std::size_t open_requests_per_client_max = 1'024;
   std::size_t open_requests_max = 1'000'000;
@@ -55,7 +55,7 @@ struct BrokerConfig {
   Duration job_keep = std::chrono::hours(24);
   // How long the outcome of a call with an idem key is kept for its repetitions.
   Duration idem_keep = std::chrono::hours(1);
-  // From the socket monitor's word that a connection closed to `lost`, asking in between. See Majordomo::disconnected.
+  // From the word that a connection closed to `lost`, asking in between. See Majordomo::disconnected.
   Duration disconnect_grace = std::chrono::milliseconds(60);
   int manifest_revisions = 10;  // how many of a compositor's manifests are kept, the present one included
   int history_days = 90;        // how long changes of status are kept

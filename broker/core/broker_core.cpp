@@ -124,6 +124,11 @@ void BrokerCore::on(input::TooLarge& rejected, Instant, Outputs& out) {
   out.log.push_back(LogEvent(Severity::kWarning, "message.too_large").with("peer", hex(rejected.peer.value())));
 }
 
+void BrokerCore::on(input::ConnectionRefused& refused, Instant, Outputs& out) {
+  ++counters_.connections_refused;
+  out.log.push_back(LogEvent(Severity::kWarning, "connection.refused").with("why", refused.why));
+}
+
 void BrokerCore::on(input::SendFailed& failed, Instant now, Outputs& out) {
   majordomo_.send_failed(failed.peer, failed.error == SendError::kUnreachable, failed.request, now, out);
 }

@@ -79,6 +79,7 @@ class BrokerCore {
 
   void on(input::Received& received, Instant now, Outputs& out);
   void on(input::TooLarge& rejected, Instant now, Outputs& out);
+  void on(input::ConnectionRefused& refused, Instant now, Outputs& out);
   void on(input::SendFailed& failed, Instant now, Outputs& out);
   void on(input::Disconnected& disconnected, Instant now, Outputs& out);
   void on(input::FeedReceived& received, Instant now, Outputs& out);

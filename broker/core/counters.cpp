@@ -16,6 +16,7 @@ msg::Value to_value(const Counters& c) {
                           {"disconnects_sent", c.disconnects_sent},
                           {"messages_malformed", c.messages_malformed},
                           {"messages_too_large", c.messages_too_large},
+                          {"connections_refused", c.connections_refused},
                           {"commands_unexpected", c.commands_unexpected},
                           {"sends_failed", c.sends_failed},
                           {"feed_messages_malformed", c.feed_messages_malformed},

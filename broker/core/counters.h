@@ -21,6 +21,7 @@ struct Counters {
   std::uint64_t disconnects_sent = 0;  // … to here; requests_routed are those sent to workers
   std::uint64_t messages_malformed = 0;
   std::uint64_t messages_too_large = 0;
+  std::uint64_t connections_refused = 0;
   std::uint64_t commands_unexpected = 0;  // valid, but not from this peer in this state
   std::uint64_t sends_failed = 0;
   std::uint64_t feed_messages_malformed = 0;

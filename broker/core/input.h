@@ -38,10 +38,13 @@ struct SendFailed {
   SendError error = SendError::kFailed;
   std::uint64_t request = 0;  // the Send's
 };
-// The socket monitor says that the connection on which this peer was last heard is closed. A hint, not a proof: the
-// kernel reuses descriptors.
+// This peer's connection is closed, and all that came on it was told before.
 struct Disconnected {
   wire::RoutingId peer;
+};
+// A connection to the bus was ended, or not taken, because of what it did or that it came.
+struct ConnectionRefused {
+  std::string why;  // who and why, for people
 };
 // A message on the feed socket: a subscription (01 or 00, then the prefix) or anything else that somebody sent.
 struct FeedReceived {
@@ -107,9 +110,9 @@ struct Tick {
 
 }  // namespace input
 
-using Input =
-    std::variant<input::Received, input::TooLarge, input::SendFailed, input::Disconnected, input::FeedReceived,
-                 input::FeedDropped, input::StoreDone, input::StoreAnswered, input::StoreFile, input::NoticeEnded,
-                 input::NoticeDone, input::Reloaded, input::CalendarSet, input::Stalled, input::Tick>;
+using Input = std::variant<input::Received, input::TooLarge, input::SendFailed, input::Disconnected,
+                           input::FeedReceived, input::FeedDropped, input::StoreDone, input::StoreAnswered,
+                           input::StoreFile, input::NoticeEnded, input::NoticeDone, input::Reloaded, input::CalendarSet,
+                           input::Stalled, input::Tick, input::ConnectionRefused>;
 
 }  // namespace compositord::broker

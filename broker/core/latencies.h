@@ -25,7 +25,7 @@ class Latencies {
 
  private:
   struct Set {
-    Histogram routing;   // from the arrival of a request to its handing over to libzmq, waiting for a worker included
+    Histogram routing;   // from the arrival of a request to its being sent, waiting for a worker included
     Histogram answer;    // from there to the worker's last answer
     Histogram turn;      // from waking up to having done everything
     Histogram lateness;  // of waking up

@@ -33,7 +33,7 @@ enum class WorkerState : std::uint8_t { kAdmitted, kReady };
 enum class Doubt : std::uint8_t {
   kNone,
   kSilent,        // all but its last interval of liveness has passed without a word
-  kDisconnected,  // the socket monitor says that its connection closed; being asked
+  kDisconnected,  // its connection is said to have closed; being asked
 };
 
 // The requests that are at one worker, oldest first. Few (its credit), and the newest comes last: a sorted vector, which

@@ -1,7 +1,5 @@
 #include "broker/io/broker_loop.h"
 
-#include <poll.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <optional>
@@ -9,6 +7,7 @@
 #include <utility>
 
 #include "broker/io/notification_of.h"
+#include "common/base/check.h"
 #include "common/base/clock.h"
 
 namespace compositord::broker {
@@ -21,10 +20,10 @@ constexpr std::size_t kBytesPerTurnMax = 16U << 20U;
 // After so many, what they have caused is sent: their receivers shall work on it while the turn goes on.
 constexpr int kMessagesPerFlush = 32;
 // So many turns with messages may follow each other before everything else is looked at.
-constexpr int kTurnsWithoutPollMax = 8;
+constexpr int kTurnsWithoutWaitMax = 8;
 constexpr int kFeedMessagesPerTurnMax = 1'024;
-// How often the feed's subscribers are looked at.
-constexpr Duration kFeedLookInterval = std::chrono::seconds(1);
+// How often what is wrong with connections is looked for.
+constexpr Duration kSocketsLookInterval = std::chrono::seconds(1);
 // The calendar is set anew in the core when it has moved by more than this against the monotonic clock.
 constexpr std::int64_t kCalendarJumpMs = 20;
 // Smaller delays than half the shortest heartbeat interval that may be agreed on mean nothing to the core.
@@ -46,7 +45,19 @@ BrokerLoop::BrokerLoop(BusSockets& sockets, StoreThread& store, log::Logger& log
       signal_fd_(signal_fd),
       trace_(trace),
       notifiers_(std::move(notifiers)),
-      reloader_(reloader) {}
+      reloader_(reloader),
+      feed_fd_(sockets.feed().fd()) {
+  watch(feed_fd_);
+  watch(store_.event_fd());
+  watch(signal_fd_);
+  if (notifiers_ != nullptr) watch(notifiers_->event_fd());
+  if (reloader_ == nullptr) return;
+  watch(reloader_->event_fd());
+  if (reloader_->hangup_fd() >= 0) watch(reloader_->hangup_fd());
+}
+
+// One that is closed is forgotten.
+void BrokerLoop::watch(int fd) { CHECK(sockets_.epoll().add(fd, EPOLLIN)); }
 
 void BrokerLoop::run(BrokerCore& core, const StoredState& stored) {
   const Instant start = monotonic_now();
@@ -54,7 +65,6 @@ void BrokerLoop::run(BrokerCore& core, const StoredState& stored) {
   set_calendar(core, start);
   load(core, start, stored);
   apply_outputs();
-  sockets_.read_monitor();  // a socket's descriptor tells nothing before it was found empty once
   while (!stopping_) turn(core, core.next_deadline());
   stop_notifiers(core);
   if (trace_ != nullptr) trace_->finish();
@@ -85,15 +95,13 @@ void BrokerLoop::turn(BrokerCore& core, Instant planned) {
   last_turn_ = now;
   for (input::SendFailed& failed : std::exchange(failed_sends_, {})) step(core, now, std::move(failed));
   for (input::NoticeDone& done : std::exchange(done_notices_, {})) step(core, now, std::move(done));
-  if (ready.monitor) sockets_.read_monitor();
-  take_disconnected(core, now);
   take_messages(core, now);
   if (ready.feed || feed_undrained_) take_feed(core, now);
   if (ready.store) take_store(core, now);
   if (ready.notified) take_notified(core, now);
   if (ready.hangup) reloader_->take_hangup();
   if (ready.reloaded || !refused_reloads_.empty()) take_reloaded(core, now);
-  look_after_feed(core, now);
+  look_after_sockets(core, now);
   step(core, now, input::Tick{busy_, std::max(lateness, Duration{})});
   apply_outputs();
   look_after_trace();
@@ -102,60 +110,52 @@ void BrokerLoop::turn(BrokerCore& core, Instant planned) {
 }
 
 BrokerLoop::Ready BrokerLoop::wait(Instant planned) {
-  // Asking costs system calls, and turns are what a busy broker does most. Where messages were, more of them are likely; and a
-  // send may have taken from libzmq the sign that one came. They are tried for without asking, a few times.
-  const bool work_left = undrained_ || feed_undrained_ || sockets_.has_disconnected() || !failed_sends_.empty() ||
-                         !done_notices_.empty() || !refused_reloads_.empty();
-  if (work_left && ++turns_without_poll_ < kTurnsWithoutPollMax) return {};
-  turns_without_poll_ = 0;
-  poller_.clear();
-  poller_.add_drained(sockets_.bus().handle());
-  const std::size_t feed = poller_.add_drained(sockets_.feed().handle());
-  const std::size_t monitor = poller_.add_drained(sockets_.monitor_handle());
-  const std::size_t store = poller_.add_fd(store_.event_fd(), POLLIN);
-  const std::size_t signal = poller_.add_fd(signal_fd_, POLLIN);
-  std::vector<std::size_t> notified;
-  if (notifiers_ != nullptr) notified.push_back(poller_.add_fd(notifiers_->event_fd(), POLLIN));
-  for (const auto& notifiers : retired_) notified.push_back(poller_.add_fd(notifiers->event_fd(), POLLIN));
-  const std::size_t reloaded = reloader_ == nullptr ? signal : poller_.add_fd(reloader_->event_fd(), POLLIN);
-  const bool hangups = reloader_ != nullptr && reloader_->hangup_fd() >= 0;
-  const std::size_t hangup = hangups ? poller_.add_fd(reloader_->hangup_fd(), POLLIN) : signal;
-  poller_.wait(work_left ? Duration{} : planned - monotonic_now());
+  // Asking costs a system call, and turns are what a busy broker does most: what has been read is done first, a few times.
+  const bool unread = sockets_.bus().has_more();
+  if (unread && ++turns_without_wait_ < kTurnsWithoutWaitMax) return {};
+  const bool work_left =
+      unread || feed_undrained_ || !failed_sends_.empty() || !done_notices_.empty() || !refused_reloads_.empty();
+  turns_without_wait_ = 0;
   Ready ready;
-  ready.feed = poller_.ready(feed);
-  ready.monitor = poller_.ready(monitor);
-  ready.store = poller_.ready(store);
-  ready.notified = std::any_of(notified.begin(), notified.end(), [this](std::size_t fd) { return poller_.ready(fd); });
-  ready.reloaded = reloader_ != nullptr && poller_.ready(reloaded);
-  ready.hangup = hangups && poller_.ready(hangup);
-  ready.signal = poller_.ready(signal);
-  return ready;
-}
-
-void BrokerLoop::take_disconnected(BrokerCore& core, Instant now) {
-  for (wire::RoutingId& peer : sockets_.take_disconnected()) {
-    step(core, now, input::Disconnected{std::move(peer)});
+  for (const net::Epoll::Ready& one : sockets_.epoll().wait(work_left ? Duration{} : planned - monotonic_now())) {
+    if (sockets_.bus().owns(one.fd)) {
+      sockets_.bus().take(one);
+    } else if (one.fd == feed_fd_) {
+      ready.feed = true;
+    } else if (one.fd == store_.event_fd()) {
+      ready.store = true;
+    } else if (one.fd == signal_fd_) {
+      ready.signal = true;
+    } else if (reloader_ != nullptr && one.fd == reloader_->event_fd()) {
+      ready.reloaded = true;
+    } else if (reloader_ != nullptr && one.fd == reloader_->hangup_fd()) {
+      ready.hangup = true;
+    } else {
+      ready.notified = true;
+    }
   }
+  return ready;
 }
 
 void BrokerLoop::take_messages(BrokerCore& core, Instant now) {
   std::size_t bytes = 0;
-  int taken = 0;
-  undrained_ = true;
-  for (; taken < kMessagesPerTurnMax && bytes < kBytesPerTurnMax; ++taken) {
+  for (int taken = 0; taken < kMessagesPerTurnMax && bytes < kBytesPerTurnMax; ++taken) {
     if (taken % kMessagesPerFlush == 0) apply_outputs();
-    net::Received received = sockets_.receive();
-    if (received.outcome == net::ReceiveOutcome::kNothing) {
-      undrained_ = false;
-      break;
-    }
-    if (received.outcome == net::ReceiveOutcome::kTooLarge) {
-      step(core, now, input::TooLarge{std::move(received.peer)});
-      continue;
-    }
-    bytes += wire::total_bytes(received.frames);
-    step(core, now, input::Received{std::move(received.peer), std::move(received.frames)});
+    net::RouterEvent event = sockets_.bus().next(now);
+    if (event.kind == net::RouterEvent::Kind::kNothing) return;
+    bytes += take(core, now, std::move(event));
   }
+}
+
+// Its bytes.
+std::size_t BrokerLoop::take(BrokerCore& core, Instant now, net::RouterEvent&& event) {
+  using Kind = net::RouterEvent::Kind;
+  const std::size_t bytes = wire::total_bytes(event.frames);
+  if (event.kind == Kind::kMessage) step(core, now, input::Received{std::move(event.peer), std::move(event.frames)});
+  if (event.kind == Kind::kTooLarge) step(core, now, input::TooLarge{std::move(event.peer)});
+  if (event.kind == Kind::kClosed) step(core, now, input::Disconnected{std::move(event.peer)});
+  if (event.kind == Kind::kRefused) step(core, now, input::ConnectionRefused{std::move(event.text)});
+  return bytes;
 }
 
 void BrokerLoop::take_feed(BrokerCore& core, Instant now) {
@@ -242,6 +242,7 @@ void BrokerLoop::take_reloaded(BrokerCore& core, Instant now) {
     if (read.notifiers_changed) {
       if (notifiers_ != nullptr && !notifiers_->is_idle()) retired_.push_back(std::move(notifiers_));
       notifiers_ = std::move(read.notifiers);
+      if (notifiers_ != nullptr) watch(notifiers_->event_fd());
     }
     step(core, now, input::Reloaded{done.reload_id, std::move(read.taken)});
   }
@@ -264,12 +265,12 @@ void BrokerLoop::set_calendar(BrokerCore& core, Instant now) {
 void BrokerLoop::apply_outputs() {
   if (!outputs_.store_writes.empty()) store_.submit(std::exchange(outputs_.store_writes, {}));
   for (StoreRead& read : outputs_.store_reads) store_.submit(std::move(read));
-  undrained_ |= !outputs_.sends.empty();
   for (Send& send : outputs_.sends) {
     const net::SendOutcome outcome = sockets_.bus().send(send.peer, std::move(send.frames));
     if (outcome == net::SendOutcome::kSent) continue;
     failed_sends_.push_back(input::SendFailed{std::move(send.peer), error_of(outcome), send.request});
   }
+  sockets_.bus().flush();
   feed_undrained_ |= !outputs_.publishes.empty();
   for (wire::Frames& frames : outputs_.publishes) {
     feed_overflows_ += sockets_.feed().publish(std::move(frames)) == net::SendOutcome::kFull ? 1U : 0U;
@@ -280,11 +281,12 @@ void BrokerLoop::apply_outputs() {
   outputs_.clear();
 }
 
-// libzmq tells of a full queue once, and then passes its subscriber over until it reads: that it still does not, its connection
+// Of the feed libzmq tells of a full queue once, and then passes its subscriber over until it reads: that it still does not, its connection
 // shows, which takes nothing any more.
-void BrokerLoop::look_after_feed(BrokerCore& core, Instant now) {
-  if (now - feed_looked_at_ < kFeedLookInterval) return;
-  feed_looked_at_ = now;
+void BrokerLoop::look_after_sockets(BrokerCore& core, Instant now) {
+  if (now - sockets_looked_at_ < kSocketsLookInterval) return;
+  sockets_looked_at_ = now;
+  sockets_.bus().look_after_connections(now);
   sockets_.read_feed_monitor();
   if (feed_overflows_ == 0 && !feed_blocked_) return;
   BusSockets::Blocked blocked = sockets_.blocked_subscribers();

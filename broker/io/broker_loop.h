@@ -3,7 +3,7 @@
 //
 // A turn: wait until the core's next deadline or until something is readable; read the clock once (and again at its end, only
 // to measure the turn); tell the core how late the
-// loop was; what became of the last turn's sends; which connections closed; at most a number of messages; what the store
+// loop was; what became of the last turn's sends; at most a number of messages, and which connections closed; what the store
 // has done; which notices have ended; that time has passed. Then apply the outputs in order: store writes, sends, publishes,
 // notices, log.
 
@@ -19,7 +19,6 @@
 #include "broker/store/store_thread.h"
 #include "broker/trace/trace_writer.h"
 #include "common/log/log.h"
-#include "common/net/poller.h"
 
 namespace compositord::broker {
 
@@ -42,7 +41,6 @@ class BrokerLoop {
   // What has something to be taken, beside the bus.
   struct Ready {
     bool feed = false;
-    bool monitor = false;
     bool store = false;
     bool notified = false;
     bool reloaded = false;
@@ -50,8 +48,9 @@ class BrokerLoop {
     bool signal = false;
   };
   Ready wait(Instant planned);
-  void take_disconnected(BrokerCore& core, Instant now);
+  void watch(int fd);
   void take_messages(BrokerCore& core, Instant now);
+  std::size_t take(BrokerCore& core, Instant now, net::RouterEvent&& event);
   void take_feed(BrokerCore& core, Instant now);
   void take_store(BrokerCore& core, Instant now);
   void take_notified(BrokerCore& core, Instant now);
@@ -63,7 +62,7 @@ class BrokerLoop {
   void notify(const msg::Alert& alert);
   void set_calendar(BrokerCore& core, Instant now);
   void apply_outputs();
-  void look_after_feed(BrokerCore& core, Instant now);
+  void look_after_sockets(BrokerCore& core, Instant now);
   void look_after_trace();
 
   BusSockets& sockets_;
@@ -75,7 +74,7 @@ class BrokerLoop {
   // Those of an earlier configuration, until they have told what they were given.
   std::vector<std::unique_ptr<Notifiers>> retired_;
   ConfigReloader* reloader_;
-  net::Poller poller_;
+  int feed_fd_;
   Outputs outputs_;
   // A notice that some of those who are told have not yet ended.
   struct OpenNotice {
@@ -88,13 +87,12 @@ class BrokerLoop {
   std::vector<input::SendFailed> failed_sends_;     // of the last turn: inputs of the next one
   std::uint64_t feed_overflows_ = 0;  // publications that found a queue full, which the core was not told of
   bool feed_blocked_ = false;         // since then there were subscribers that take nothing
-  Instant feed_looked_at_;
+  Instant sockets_looked_at_;
   Instant last_turn_;
   std::int64_t unix_ms_at_origin_ = 0;
   Duration busy_{};             // what the last turn took
-  bool undrained_ = true;       // the bus may have messages that its descriptor does not tell of any more
-  bool feed_undrained_ = true;  // the same for subscriptions
-  int turns_without_poll_ = 0;  // one after the other
+  bool feed_undrained_ = true;  // there may be subscriptions that its descriptor does not tell of any more
+  int turns_without_wait_ = 0;  // one after the other
   bool stopping_ = false;
 };
 

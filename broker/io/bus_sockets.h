@@ -1,37 +1,32 @@
 #pragma once
-// The broker's two sockets, bound, and what their connections tell.
+// The broker's two sockets, bound: the bus is our own ROUTER, the feed is libzmq's XPUB.
 
 #include <cstdint>
 #include <set>
 #include <string>
-#include <unordered_map>
-#include <utility>
 #include <vector>
 
 #include "common/base/result.h"
 #include "common/net/connection_monitor.h"
+#include "common/net/epoll.h"
+#include "common/net/router.h"
 #include "common/net/zmq_socket.h"
 
 namespace compositord::broker {
 
 class BusSockets {
  public:
-  BusSockets(net::ZmqContext& context, const net::ReceiveLimits& limits);
+  BusSockets(net::ZmqContext& context, const wire::MessageLimits& limits);
 
   // Binds one more endpoint and returns it as it became. The directory of an ipc endpoint is made where it is missing.
   Result<std::string> bind_bus(const std::string& endpoint);
   Result<std::string> bind_feed(const std::string& endpoint);
 
+  // What is waited for: the bus, and what the loop adds.
+  net::Epoll& epoll() noexcept { return epoll_; }
   net::Router& bus() noexcept { return bus_; }
   net::XPub& feed() noexcept { return feed_; }
-  void* monitor_handle() const noexcept { return monitor_.handle(); }
 
-  // The next message of the bus. Remembers on which connection its peer speaks.
-  net::Received receive();
-  // Reads what the monitor has: to be called when its descriptor is ready, and once at first.
-  void read_monitor();
-  // The peers whose connections have closed since the last call.
-  std::vector<wire::RoutingId> take_disconnected() { return std::exchange(disconnected_, {}); }
   // Reads what the feed's monitor has: each second, so that it does not pile up.
   void read_feed_monitor();
   // The subscribers' connections that take nothing at the moment, because their peers do not read: how many, and whose the first
@@ -41,16 +36,13 @@ class BusSockets {
     std::vector<std::string> peers;
   };
   Blocked blocked_subscribers() const;
-  bool has_disconnected() const noexcept { return !disconnected_.empty(); }
 
  private:
+  net::Epoll epoll_;
   net::Router bus_;
   net::XPub feed_;
-  net::ConnectionMonitor monitor_;
   net::ConnectionMonitor feed_monitor_;
   std::set<int> subscribers_;  // descriptors of libzmq's; only ever looked at
-  std::unordered_map<int, wire::RoutingId> peer_of_connection_;
-  std::vector<wire::RoutingId> disconnected_;
 };
 
 }  // namespace compositord::broker

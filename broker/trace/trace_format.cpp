@@ -52,6 +52,11 @@ void fields(M& m, V& v) {
   auto& [peer] = m;
   v(peer);
 }
+template <Is<input::ConnectionRefused> M, class V>
+void fields(M& m, V& v) {
+  auto& [why] = m;
+  v(why);
+}
 template <Is<input::FeedReceived> M, class V>
 void fields(M& m, V& v) {
   auto& [frames] = m;
@@ -324,6 +329,7 @@ struct InputNamer {
   std::string_view operator()(const input::TooLarge&) const { return "too-large"; }
   std::string_view operator()(const input::SendFailed&) const { return "send-failed"; }
   std::string_view operator()(const input::Disconnected&) const { return "disconnected"; }
+  std::string_view operator()(const input::ConnectionRefused&) const { return "connection-refused"; }
   std::string_view operator()(const input::FeedReceived&) const { return "feed-received"; }
   std::string_view operator()(const input::FeedDropped&) const { return "feed-dropped"; }
   std::string_view operator()(const input::StoreDone&) const { return "store-done"; }

@@ -37,7 +37,7 @@ Result<void> Subscriber::start() {
 Result<void> Subscriber::open() {
   monitor_.reset();
   socket_.reset();
-  socket_.emplace(context_, net::ReceiveLimits{});
+  socket_.emplace(context_, wire::MessageLimits{});
   monitor_.emplace(context_, *socket_);
   for (const std::string& prefix : settings_.prefixes) socket_->subscribe(prefix);
   hello_topic_.clear();

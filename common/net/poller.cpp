@@ -24,14 +24,10 @@ void Poller::clear() {
 }
 
 std::size_t Poller::add_socket(void* socket) {
-  sockets_.push_back(Socket{socket, fds_.size(), false});
-  return add_drained(socket);
-}
-
-std::size_t Poller::add_drained(void* socket) {
   int fd = -1;
   std::size_t size = sizeof(fd);
   CHECK(zmq_getsockopt(socket, ZMQ_FD, &fd, &size) == 0);
+  sockets_.push_back(Socket{socket, fds_.size(), false});
   return add_fd(fd, POLLIN);
 }
 

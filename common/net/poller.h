@@ -15,9 +15,6 @@ class Poller {
   void clear();
   // Each returns the index to ask ready() with. `socket` is a wrapper's handle().
   std::size_t add_socket(void* socket);
-  // A socket that was received from until nothing was there, after the last send on it: what it has, its descriptor will
-  // tell. Saves looking into the socket, which is a system call each time. ready() may be true for nothing.
-  std::size_t add_drained(void* socket);
   std::size_t add_fd(int fd, short events);
   // Waits at most `timeout` (rounded up to milliseconds; negative: not at all), at least one item ready or not.
   // A signal ends the wait early.

@@ -1,8 +1,5 @@
 #include "common/net/zmq_socket.h"
 
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 #include <zmq.h>
 
 #include <array>
@@ -13,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "common/base/check.h"
+#include "common/net/listener.h"
 
 namespace compositord::net {
 
@@ -24,44 +22,14 @@ constexpr std::size_t kZeroCopyBytesMin = 1'024;
 // Room for the messages that a broker routes: a request has 4 frames and its answer 5, when the body is one frame.
 constexpr std::size_t kFramesUsual = 6;
 
-// A routing id that the peer has not chosen itself belongs to one connection for ever. Messages of one peer often follow
-// each other, and asking for their connection costs libzmq a search by name and a number to be read from text.
-bool is_given_by_libzmq(const wire::RoutingId& peer) { return peer.value().starts_with('\0'); }
-
 std::string_view bytes_of(zmq_msg_t& message) {
   return {static_cast<const char*>(zmq_msg_data(&message)), zmq_msg_size(&message)};
-}
-
-// The bytes of a received message, in the message.
-class MessageBytes final : public wire::KeptBytes {
- public:
-  explicit MessageBytes(zmq_msg_t& received) {
-    zmq_msg_init(&message_);
-    move_to(message_, received);
-    keep(bytes_of(message_));
-  }
-  ~MessageBytes() override { zmq_msg_close(&message_); }
-  static void move_to(zmq_msg_t& to, zmq_msg_t& from) { CHECK(zmq_msg_move(&to, &from) == 0); }
-  zmq_msg_t& message() noexcept { return message_; }
-
- private:
-  zmq_msg_t message_{};
-};
-
-wire::Frame frame_of(zmq_msg_t& received) {
-  // A message of up to 33 bytes has them in itself, where they don't stay: the short ones of both kinds are copied.
-  if (zmq_msg_size(&received) <= wire::Frame::kShortBytesMax) return bytes_of(received);
-  return wire::Frame(std::make_unique<MessageBytes>(received));
 }
 
 void delete_frame(void*, void* hint) { delete static_cast<wire::Frame*>(hint); }
 
 // Makes the message of one frame, taking its bytes.
 void init_message(zmq_msg_t& message, wire::Frame&& frame) {
-  if (auto* received = dynamic_cast<MessageBytes*>(frame.kept())) {
-    zmq_msg_init(&message);
-    return MessageBytes::move_to(message, received->message());
-  }
   if (frame.size() < kZeroCopyBytesMin) {
     CHECK(zmq_msg_init_size(&message, frame.size()) == 0);
     std::memcpy(zmq_msg_data(&message), frame.view().data(), frame.size());
@@ -78,20 +46,6 @@ SendOutcome outcome_of_errno(int error) {
   return SendOutcome::kFailed;
 }
 
-// libzmq removes a socket file that is in its way, even a live one: look first whether somebody answers there.
-bool somebody_listens(std::string_view path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof(address.sun_path)) return false;
-  std::memcpy(address.sun_path, path.data(), path.size());
-  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return false;
-  const bool answered = ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
-  const bool backlog_full = !answered && errno == EAGAIN;
-  close(fd);
-  return answered || backlog_full;
-}
-
 tl::unexpected<Error> endpoint_error(std::string_view verb, const std::string& endpoint, int error) {
   if (error == EADDRINUSE) {
     return fail(Status::kConflict, fmt::format("{} {}: another program already listens there", verb, endpoint));
@@ -105,8 +59,8 @@ tl::unexpected<Error> endpoint_error(std::string_view verb, const std::string& e
 
 }  // namespace
 
-ZmqSocket::ZmqSocket(ZmqContext& context, int type, const ReceiveLimits& limits)
-    : handle_(zmq_socket(context.handle(), type)), has_routing_id_(type == ZMQ_ROUTER), limits_(limits) {
+ZmqSocket::ZmqSocket(ZmqContext& context, int type, const wire::MessageLimits& limits)
+    : handle_(zmq_socket(context.handle(), type)), limits_(limits) {
   CHECK(handle_ != nullptr);
   const auto frame_max = static_cast<std::int64_t>(limits.bytes_per_frame_max);
   CHECK(zmq_setsockopt(handle_, ZMQ_MAXMSGSIZE, &frame_max, sizeof(frame_max)) == 0);
@@ -119,11 +73,10 @@ ZmqSocket::~ZmqSocket() {
 }
 
 ZmqSocket::ZmqSocket(ZmqSocket&& other) noexcept
-    : handle_(std::exchange(other.handle_, nullptr)), has_routing_id_(other.has_routing_id_), limits_(other.limits_) {}
+    : handle_(std::exchange(other.handle_, nullptr)), limits_(other.limits_) {}
 
 ZmqSocket& ZmqSocket::operator=(ZmqSocket&& other) noexcept {
   std::swap(handle_, other.handle_);
-  std::swap(has_routing_id_, other.has_routing_id_);
   std::swap(limits_, other.limits_);
   return *this;
 }
@@ -134,7 +87,8 @@ void ZmqSocket::set_option(int option, int value) {
 
 Result<std::string> ZmqSocket::bind(const std::string& endpoint) {
   constexpr std::string_view kIpc = "ipc://";
-  if (endpoint.starts_with(kIpc) && somebody_listens(std::string_view(endpoint).substr(kIpc.size()))) {
+  // libzmq removes a socket file that is in its way, even a live one: look first whether somebody answers there.
+  if (endpoint.starts_with(kIpc) && somebody_listens(endpoint.substr(kIpc.size()))) {
     return endpoint_error("bind", endpoint, EADDRINUSE);
   }
   if (zmq_bind(handle_, endpoint.c_str()) != 0) return endpoint_error("bind", endpoint, zmq_errno());
@@ -154,7 +108,6 @@ Received ZmqSocket::receive() {
   received.frames.reserve(kFramesUsual);
   std::size_t bytes = 0;
   bool more = true;
-  bool expects_routing_id = has_routing_id_;
   zmq_msg_t part;  // of all parts in turn: receiving lets go of the one before
   zmq_msg_init(&part);
   while (more) {
@@ -163,33 +116,25 @@ Received ZmqSocket::receive() {
       return {};  // only ever before the first part: libzmq hands over whole messages
     }
     more = zmq_msg_more(&part) != 0;
-    if (expects_routing_id) {
-      received.peer = wire::RoutingId(std::string(bytes_of(part)));
-      expects_routing_id = false;
-      continue;
-    }
-    if (bytes == 0 && has_routing_id_) received.connection = connection_of(received.peer, part);
     bytes += zmq_msg_size(&part);
     if (received.frames.size() >= limits_.frames_per_message_max || bytes > limits_.bytes_per_message_max) {
       received.outcome = ReceiveOutcome::kTooLarge;
       received.frames.clear();
     }
     if (received.outcome != ReceiveOutcome::kTooLarge) {
-      received.frames.push_back(frame_of(part));
+      received.frames.emplace_back(bytes_of(part));
       received.outcome = ReceiveOutcome::kMessage;
     }
   }
   zmq_msg_close(&part);
-  // A ROUTER may deliver a routing id alone: a peer that sent an empty message. It counts as a message with no frames.
-  if (received.outcome == ReceiveOutcome::kNothing) received.outcome = ReceiveOutcome::kMessage;
   return received;
 }
 
-int ZmqSocket::connection_of(const wire::RoutingId& peer, zmq_msg_t& part) {
-  if (is_given_by_libzmq(peer) && peer == last_peer_) return last_connection_;
-  last_connection_ = zmq_msg_get(&part, ZMQ_SRCFD);
-  last_peer_ = last_connection_ < 0 ? wire::RoutingId() : peer;  // a routing id alone does not tell
-  return last_connection_;
+int ZmqSocket::fd() const {
+  int fd = -1;
+  std::size_t size = sizeof(fd);
+  CHECK(zmq_getsockopt(handle_, ZMQ_FD, &fd, &size) == 0);
+  return fd;
 }
 
 SendOutcome ZmqSocket::send_frames(wire::Frames&& frames, std::size_t first) {
@@ -206,25 +151,7 @@ SendOutcome ZmqSocket::send_frames(wire::Frames&& frames, std::size_t first) {
   return SendOutcome::kSent;
 }
 
-Router::Router(ZmqContext& context, const ReceiveLimits& limits) : ZmqSocket(context, ZMQ_ROUTER, limits) {
-  set_option(ZMQ_ROUTER_MANDATORY, 1);  // without it a message to a gone peer vanishes in silence
-  set_option(ZMQ_ROUTER_HANDOVER, 0);   // nobody can take another peer's routing id
-  set_option(ZMQ_BACKLOG, 4'096);       // the default 100 stalls a connect storm of 10 000 agents for 15 s
-}
-
-SendOutcome Router::send(const wire::RoutingId& peer, wire::Frames&& frames) {
-  // With ROUTER_MANDATORY all that can go wrong is told at the first part; after it libzmq takes the whole message.
-  zmq_msg_t address;
-  init_message(address, wire::Frame(peer.value()));
-  if (zmq_msg_send(&address, handle_, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0) {
-    const int error = zmq_errno();
-    zmq_msg_close(&address);
-    return outcome_of_errno(error);
-  }
-  return send_frames(std::move(frames));
-}
-
-Dealer::Dealer(ZmqContext& context, const ReceiveLimits& limits) : ZmqSocket(context, ZMQ_DEALER, limits) {
+Dealer::Dealer(ZmqContext& context, const wire::MessageLimits& limits) : ZmqSocket(context, ZMQ_DEALER, limits) {
   set_option(ZMQ_IMMEDIATE, 1);  // nothing is queued for a connection that isn't there yet
   set_option(ZMQ_RECONNECT_IVL, 100);
   set_option(ZMQ_RECONNECT_IVL_MAX, 1'000);
@@ -232,7 +159,7 @@ Dealer::Dealer(ZmqContext& context, const ReceiveLimits& limits) : ZmqSocket(con
 
 SendOutcome Dealer::send(wire::Frames&& frames) { return send_frames(std::move(frames)); }
 
-XPub::XPub(ZmqContext& context, const ReceiveLimits& limits) : ZmqSocket(context, ZMQ_XPUB, limits) {
+XPub::XPub(ZmqContext& context, const wire::MessageLimits& limits) : ZmqSocket(context, ZMQ_XPUB, limits) {
   set_option(ZMQ_XPUB_VERBOSE, 1);  // every subscription is seen, also the second one to hello/
   set_option(ZMQ_XPUB_NODROP, 1);   // a full queue is told, see publish()
   set_option(ZMQ_BACKLOG, 4'096);
@@ -265,7 +192,7 @@ SendOutcome XPub::publish_to_the_rest(zmq_msg_t& first, wire::Frames&& frames) {
   return outcome;
 }
 
-Sub::Sub(ZmqContext& context, const ReceiveLimits& limits) : ZmqSocket(context, ZMQ_SUB, limits) {
+Sub::Sub(ZmqContext& context, const wire::MessageLimits& limits) : ZmqSocket(context, ZMQ_SUB, limits) {
   set_option(ZMQ_RECONNECT_IVL, 100);
   set_option(ZMQ_RECONNECT_IVL_MAX, 1'000);
 }

@@ -1,7 +1,6 @@
 #pragma once
-// The ZeroMQ sockets of the bus. Each wrapper sets the options that this project depends on, reads a message always to its
-// end (a tail left behind would be taken for the next peer's routing id), bounds it, never blocks, and says what became of
-// a send. Thread rule: a socket is used by one thread only.
+// libzmq's sockets: those of agents and clients, and the broker's feed (the broker's bus is a Router). Each wrapper sets the options
+// that this project depends on, reads a message always to its end, bounds it, never blocks, and says what became of a send. Thread rule: a socket is used by one thread only.
 
 #include <cstddef>
 #include <cstdint>
@@ -9,25 +8,13 @@
 #include <string_view>
 
 #include "common/base/result.h"
+#include "common/net/send_outcome.h"
 #include "common/net/zmq_context.h"
 #include "common/wire/frames.h"
 
 struct zmq_msg_t;
 
 namespace compositord::net {
-
-struct ReceiveLimits {
-  std::size_t frames_per_message_max = 64;
-  std::size_t bytes_per_frame_max = 8U << 20U;  // libzmq closes a connection that sends a larger frame
-  std::size_t bytes_per_message_max = 64U << 20U;
-};
-
-enum class SendOutcome : std::uint8_t {
-  kSent,         // handed to libzmq; not yet proof of arrival
-  kUnreachable,  // no connection with that routing id (EHOSTUNREACH)
-  kFull,         // the peer's high-water mark is reached (EAGAIN)
-  kFailed,       // anything else
-};
 
 enum class ReceiveOutcome : std::uint8_t {
   kNothing,   // no message is waiting
@@ -37,9 +24,7 @@ enum class ReceiveOutcome : std::uint8_t {
 
 struct Received {
   ReceiveOutcome outcome = ReceiveOutcome::kNothing;
-  wire::RoutingId peer;  // ROUTER only
-  int connection = -1;   // descriptor of the connection it came on, as the monitor's events name it; -1: unknown
-  wire::Frames frames;   // without the routing id
+  wire::Frames frames;
 };
 
 // Common to all kinds: ownership, endpoints, receiving.
@@ -55,39 +40,30 @@ class ZmqSocket {
   Result<void> connect(const std::string& endpoint);
   Received receive();
   void* handle() const noexcept { return handle_; }  // for Poller and ConnectionMonitor
+  // Readable when there is something new to be told; not always when messages are left. Source: zmq_getsockopt(3), ZMQ_FD.
+  int fd() const;
 
  protected:
-  ZmqSocket(ZmqContext& context, int type, const ReceiveLimits& limits);
+  ZmqSocket(ZmqContext& context, int type, const wire::MessageLimits& limits);
   SendOutcome send_frames(wire::Frames&& frames, std::size_t first = 0);
   void set_option(int option, int value);
   void* handle_ = nullptr;
 
  private:
-  int connection_of(const wire::RoutingId& peer, zmq_msg_t& part);
-  bool has_routing_id_;
-  ReceiveLimits limits_;
-  wire::RoutingId last_peer_;  // of the last message received, and on which connection it came
-  int last_connection_ = -1;
-};
-
-// The broker's bus.
-class Router : public ZmqSocket {
- public:
-  Router(ZmqContext& context, const ReceiveLimits& limits);
-  SendOutcome send(const wire::RoutingId& peer, wire::Frames&& frames);
+  wire::MessageLimits limits_;
 };
 
 // An agent's or a client's side of the bus.
 class Dealer : public ZmqSocket {
  public:
-  Dealer(ZmqContext& context, const ReceiveLimits& limits);
+  Dealer(ZmqContext& context, const wire::MessageLimits& limits);
   SendOutcome send(wire::Frames&& frames);
 };
 
 // The broker's feed. receive() gives subscriptions: one frame, 01 or 00, then the prefix.
 class XPub : public ZmqSocket {
  public:
-  XPub(ZmqContext& context, const ReceiveLimits& limits);
+  XPub(ZmqContext& context, const wire::MessageLimits& limits);
   // A subscriber whose queue is full loses the message; all others get it. kFull tells that there was one: once, libzmq then
   // passes it over in silence until it has read half of its queue.
   SendOutcome publish(wire::Frames&& frames);
@@ -99,7 +75,7 @@ class XPub : public ZmqSocket {
 // A subscriber's side of the feed.
 class Sub : public ZmqSocket {
  public:
-  Sub(ZmqContext& context, const ReceiveLimits& limits);
+  Sub(ZmqContext& context, const wire::MessageLimits& limits);
   void subscribe(std::string_view prefix);
   void unsubscribe(std::string_view prefix);
 };

@@ -4,8 +4,8 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <memory>
+#include <new>
 #include <numeric>
 #include <string>
 #include <string_view>
@@ -15,23 +15,6 @@
 #include "common/base/strong_type.h"
 
 namespace compositord::wire {
-
-// Bytes somewhere else. common/net keeps the messages that libzmq has received, so that a body that the broker only passes on is
-// never copied, nor even read.
-class KeptBytes {
- public:
-  KeptBytes() = default;
-  virtual ~KeptBytes() = default;
-  KeptBytes(const KeptBytes&) = delete;
-  KeptBytes& operator=(const KeptBytes&) = delete;
-  std::string_view bytes() const noexcept { return bytes_; }
-
- protected:
-  void keep(std::string_view bytes) noexcept { bytes_ = bytes; }  // by the constructor
-
- private:
-  std::string_view bytes_;
-};
 
 // One frame: bytes that do not change any more. Short ones are in the frame itself, as most are on this bus: a message is taken
 // apart and put together again by moving its frames. A copy has bytes of its own.
@@ -47,7 +30,6 @@ class Frame {
   Frame(std::string bytes);
   operator std::string_view() const noexcept { return view(); }
   // NOLINTEND(google-explicit-constructor)
-  explicit Frame(std::unique_ptr<KeptBytes> kept) noexcept { hold(std::move(kept)); }
   Frame(Frame&& other) noexcept { take(other); }
   Frame& operator=(Frame&& other) noexcept {
     if (this == &other) return *this;
@@ -60,15 +42,9 @@ class Frame {
   ~Frame() { release(); }
 
   std::string_view view() const noexcept {
-    return size_ <= kShortBytesMax ? std::string_view(bytes_.data(), size_) : kept()->bytes();
+    return is_long() ? std::string_view(text()) : std::string_view(bytes_.data(), size_);
   }
   std::string str() const { return std::string(view()); }
-  KeptBytes* kept() const noexcept {  // null: it is short
-    if (size_ != kKept) return nullptr;
-    void* address = nullptr;
-    std::memcpy(&address, bytes_.data(), sizeof(address));
-    return static_cast<KeptBytes*>(address);
-  }
 
   std::size_t size() const noexcept { return view().size(); }
   bool empty() const noexcept { return size_ == 0; }
@@ -80,19 +56,31 @@ class Frame {
   friend bool operator==(const Frame& a, const std::string& b) noexcept { return a.view() == b; }
 
  private:
-  static constexpr std::uint8_t kKept = 0xff;
+  static constexpr std::uint8_t kLong = 0xff;
+  bool is_long() const noexcept { return size_ == kLong; }
+  // Of a long one.
+  std::string& text() noexcept { return *std::launder(reinterpret_cast<std::string*>(bytes_.data())); }
+  const std::string& text() const noexcept {
+    return *std::launder(reinterpret_cast<const std::string*>(bytes_.data()));
+  }
   void put(std::string_view bytes) noexcept;
-  void hold(std::unique_ptr<KeptBytes> kept) noexcept;
+  void hold(std::string&& bytes) noexcept;
   void take(Frame& other) noexcept {
-    bytes_ = other.bytes_;
-    size_ = std::exchange(other.size_, std::uint8_t{0});
+    if (other.is_long()) {
+      hold(std::move(other.text()));
+      other.release();
+    } else {
+      bytes_ = other.bytes_;
+      size_ = std::exchange(other.size_, std::uint8_t{0});
+    }
   }
   void release() noexcept {
-    if (size_ == kKept) delete kept();
+    if (is_long()) std::destroy_at(&text());
+    size_ = 0;
   }
 
-  std::array<char, kShortBytesMax> bytes_{};  // or, in its first bytes, the address of a KeptBytes that is ours
-  std::uint8_t size_ = 0;                     // or kKept
+  alignas(std::string) std::array<char, kShortBytesMax> bytes_{};  // or, in its first bytes, a string
+  std::uint8_t size_ = 0;                                          // or kLong
 };
 
 using Frames = std::vector<Frame>;

@@ -13,6 +13,7 @@
 
 #include "common/base/clock.h"
 #include "common/msg/envelope.h"
+#include "common/net/poller.h"
 #include "common/wire/mdp_codec.h"
 #include "tests/support/faulty_store.h"
 
@@ -32,7 +33,7 @@ class RunningBroker {
     auto store = std::make_unique<FaultyStore>(faults);
     stored_ = *store->load(unix_now());
     store_ = *StoreThread::start(std::move(store));
-    sockets_ = std::make_unique<BusSockets>(context_, net::ReceiveLimits{});
+    sockets_ = std::make_unique<BusSockets>(context_, wire::MessageLimits{});
     bus_ = *sockets_->bind_bus("tcp://127.0.0.1:*");
     thread_ = std::thread([this] {
       log::Logger logger("broker", Severity::kError);

@@ -147,7 +147,7 @@ class Hostile(unittest.TestCase):
         self.addCleanup(monitor.close)
         received = self.growth("messages_received")
         peer.send(b"MDPC02", b"\x01", b"echo", bytes(9 * MIB))
-        self.assertTrue(monitor.poll(mdp.PATIENCE_MS), "libzmq closes it")
+        self.assertTrue(monitor.poll(mdp.PATIENCE_MS), "the bus closes it")
         self.assertEqual(self.growth("messages_received"), received + 1)  # our own question, and nothing of the 9 MiB
 
     def test_a_message_over_64_mib_in_allowed_frames_is_dropped_and_counted(self):
@@ -166,9 +166,40 @@ class Hostile(unittest.TestCase):
                         raw.sendall(data)
                     except (BrokenPipeError, ConnectionResetError):
                         pass  # it had enough of us
+        self.wait_for_growth("connections_refused", 4)
+        self.broker.wait_for_log(r"connection\.refused .*127\.0\.0\.1:\d+ speaks no ZMTP")
         with socket.create_connection(port_of(self.broker.bus)) as silent:
             self.assertEqual(self.caller.call("bus.status", "list").status, 200)
             self.assertIsNotNone(silent)
+
+    def test_a_subscriber_on_the_wrong_port_is_told_of(self):
+        peer = self.peer(zmq.SUB)
+        self.addCleanup(peer.close)
+        self.wait_for_growth("connections_refused", 1)
+        self.broker.wait_for_log(r"connection\.refused .* is a SUB socket, and this endpoint is the bus: "
+                                 "subscribers connect to the feed")
+
+    def test_a_flood_holds_up_nobody(self):
+        """A hundred thousand messages that mean nothing, from each of four, as fast as they are taken."""
+        greeting = b"\xff" + bytes(8) + b"\x7f\x03\x01NULL" + bytes(16) + b"\x00" + bytes(31)
+        ready = b"\x04\x1c\x05READY\x0bSocket-Type\x00\x00\x00\x06DEALER"
+        flooders = []
+        for _ in range(4):
+            flooder = socket.create_connection(port_of(self.broker.bus), timeout=programs.PATIENCE_S)
+            self.addCleanup(flooder.close)
+            flooder.sendall(greeting + ready)
+            flooder.setblocking(False)
+            flooders.append(flooder)
+        flood = (b"\x00\x01x") * 100_000
+        sent = 0
+        while sent < 4 * len(flood):
+            for flooder in flooders:
+                try:
+                    sent += flooder.send(flood[:65_536 * 3])
+                except BlockingIOError:
+                    pass
+            self.assertEqual(self.caller.call("bus.status", "list").status, 200)
+        self.wait_for_growth("messages_malformed", 300_000)
 
     def test_garbage_on_the_feed_port_as_messages(self):
         peer = self.peer(zmq.XSUB, self.broker.feed)

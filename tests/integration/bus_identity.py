@@ -96,6 +96,11 @@ class Takeover(WithBroker):
         self.assertEqual(first.call("bus.admin", "config").status, 200, "a live connection's routing id can't be taken")
         with self.assertRaises(mdp.Nothing):
             first.finish(patience_ms=50)
+        self.broker.wait_for_log(r"connection\.refused .*wants the routing id of 127\.0\.0\.1:")
+        self.assertGreater(first.counters()["connections_refused"], 0)
+        # It tries again by itself, and is served when the first one has left.
+        first.close()
+        self.assertEqual(second.finish().status, 200)
 
 
 class Connections(WithBroker):

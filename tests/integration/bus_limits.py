@@ -16,10 +16,9 @@ import mdp
 import programs
 
 KIB, MIB = 1 << 10, 1 << 20
-# What the allocator, libzmq's buffers and SQLite's cache may take beside what is counted below.
+# What the allocator, the sockets' buffers and SQLite's cache may take beside what is counted below.
 SLACK = 8 * MIB
-# libzmq keeps this many messages for a peer that does not read (its default), and refuses more; and takes in as many of one
-# that writes before the broker reads them.
+# The bus keeps this many messages for a peer that does not read, and refuses more.
 HIGH_WATER_MARK = 1_000
 # A sanitizer's shadow and quarantine are memory, too: then everything is checked but the memory.
 MEASURES_MEMORY = not os.environ.get("COMPOSITORD_SANITIZE")
@@ -104,7 +103,7 @@ class SlowReaders(WithLimits):
         lost = self.growth("sends_failed")
         print(f"{self.id()}: {lost} of {self.ANSWERS} answers could not be sent")
         self.assertGreater(lost, HIGH_WATER_MARK, "beyond the high-water mark a message is dropped and counted")
-        self.check_memory(HIGH_WATER_MARK * (len(self.ANSWER) + KIB), "libzmq's queue for one peer")
+        self.check_memory(HIGH_WATER_MARK * (len(self.ANSWER) + KIB), "the bus's queue for one peer")
         self.check_others_are_served()
         self.assertEqual(self.stats()["depths"]["open_requests"], 0)
 
@@ -157,8 +156,7 @@ class SilentWorkers(WithLimits):
         stats = self.wait_for_stats(lambda s: s["counters"]["requests_refused"] - self.counted["requests_refused"]
                                     == self.ASKED - self.QUEUED - 1, "what is over the limit is refused")
         self.assertLessEqual(stats["depths"]["open_requests"], self.QUEUED + 1)
-        self.check_memory((self.QUEUED + HIGH_WATER_MARK) * (self.BODY + KIB),
-                          "queued_requests_per_service_max, and what libzmq has received")
+        self.check_memory(self.QUEUED * (self.BODY + KIB), "queued_requests_per_service_max")
         self.check_others_are_served()
         statuses = [flooder.finish().status for _ in range(self.ASKED)]
         self.assertEqual({status: statuses.count(status) for status in set(statuses)},
@@ -176,7 +174,7 @@ class SilentWorkers(WithLimits):
         stats = self.wait_for_stats(lambda s: s["counters"]["requests_refused"] - self.counted["requests_refused"]
                                     >= self.ASKED - kept - 1, "what is over the limit is dropped")
         self.assertLessEqual(stats["depths"]["open_requests"], kept + 1)
-        self.check_memory(kept_bytes + HIGH_WATER_MARK * self.BODY, "queued bytes, and what libzmq has received")
+        self.check_memory(kept_bytes, "queued bytes")
         self.check_others_are_served()
 
     def test_the_bytes_that_wait_for_one_service(self):
@@ -241,7 +239,7 @@ class Names(WithLimits):
         for peer in peers:
             self.assertTrue(peer.poll(mdp.PATIENCE_MS))
             peer.recv_multipart()
-        # What a connection costs is libzmq's affair and bounded by the system's descriptors.
+        # What a connection costs is bounded by the system's descriptors, and measured by bench_idle.
         self.rss_before = self.rss()
         for number in range(rounds):
             for index, peer in enumerate(peers):
@@ -254,7 +252,8 @@ class Names(WithLimits):
         stats = self.stats()
         self.assertLessEqual(stats["depths"]["workers"], workers)
         self.assertLessEqual(stats["depths"]["services"], workers)
-        self.assertGreaterEqual(stats["counters"]["commands_unexpected"], rounds * (connections - workers))
+        # Each one that is taken is followed by one that expels it, or is among the last.
+        self.assertGreaterEqual(stats["counters"]["commands_unexpected"], (rounds * connections - workers) // 2)
         self.check_memory(workers * 4 * KIB, "workers_max")
         self.check_others_are_served()
 

@@ -1,4 +1,4 @@
-// The socket wrappers against real libzmq sockets.
+// The wrappers of libzmq's sockets. (The bus itself: router_test.cpp.)
 
 #include <gtest/gtest.h>
 #include <zmq.h>
@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "common/base/clock.h"
-#include "common/net/connection_monitor.h"
 #include "common/net/poller.h"
 #include "common/net/zmq_socket.h"
 #include "tests/support/temp_dir.h"
@@ -38,25 +37,10 @@ Received wait_message(ZmqSocket& socket) {
   return received;
 }
 
-struct Pair {
-  ZmqContext context;
-  ReceiveLimits limits{4, 1024, 2048};
-  Router router{context, limits};
-  Dealer dealer{context, limits};
-  std::string endpoint;
-  Pair() {
-    endpoint = *router.bind("tcp://127.0.0.1:*");
-    EXPECT_TRUE(dealer.connect(endpoint));
-  }
-  void send(const wire::Frames& frames) {
-    EXPECT_TRUE(eventually(dealer.handle(), [&] { return dealer.send(wire::Frames(frames)) == SendOutcome::kSent; }));
-  }
-};
-
 TEST(ZmqSocket, BindSaysWhichPortTheSystemChose) {
   ZmqContext context;
-  Router router(context, {});
-  const Result<std::string> endpoint = router.bind("tcp://127.0.0.1:*");
+  XPub xpub(context, {});
+  const Result<std::string> endpoint = xpub.bind("tcp://127.0.0.1:*");
   ASSERT_TRUE(endpoint);
   EXPECT_TRUE(endpoint->starts_with("tcp://127.0.0.1:"));
   EXPECT_FALSE(endpoint->ends_with("*"));
@@ -64,8 +48,8 @@ TEST(ZmqSocket, BindSaysWhichPortTheSystemChose) {
 
 TEST(ZmqSocket, BindNamesTheEndpointThatIsTaken) {
   ZmqContext context;
-  Router first(context, {});
-  Router second(context, {});
+  XPub first(context, {});
+  XPub second(context, {});
   const std::string endpoint = *first.bind("tcp://127.0.0.1:*");
   const Result<std::string> refused = second.bind(endpoint);
   ASSERT_FALSE(refused);
@@ -77,9 +61,9 @@ TEST(ZmqSocket, BindDoesNotStealALiveIpcSocketButReplacesAStaleOne) {
   const test::TempDir dir;
   const std::string endpoint = "ipc://" + (dir.path() / "bus").string();
   ZmqContext context;
-  Router second(context, {});
+  XPub second(context, {});
   {
-    Router first(context, {});
+    XPub first(context, {});
     ASSERT_TRUE(first.bind(endpoint));
     const Result<std::string> refused = second.bind(endpoint);
     ASSERT_FALSE(refused);
@@ -90,99 +74,11 @@ TEST(ZmqSocket, BindDoesNotStealALiveIpcSocketButReplacesAStaleOne) {
 
 TEST(ZmqSocket, BindRefusesWhatIsNoEndpoint) {
   ZmqContext context;
-  Router router(context, {});
-  const Result<std::string> refused = router.bind("7755");
+  XPub xpub(context, {});
+  const Result<std::string> refused = xpub.bind("7755");
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().status, Status::kMalformed);
 }
-
-TEST(Router, ReadsAnOverlongMessageToItsEndAndThenTheNextOne) {
-  Pair pair;
-  pair.send({"1", "2", "3", "4", "5"});  // one frame more than the limit
-  pair.send({"next"});
-  const Received bad = wait_message(pair.router);
-  EXPECT_EQ(bad.outcome, ReceiveOutcome::kTooLarge);
-  EXPECT_TRUE(bad.frames.empty());
-  const Received good = wait_message(pair.router);
-  ASSERT_EQ(good.outcome, ReceiveOutcome::kMessage);
-  EXPECT_EQ(good.frames, wire::Frames{"next"});
-  EXPECT_EQ(good.peer, bad.peer) << "the tail of the first message was taken for a routing id";
-}
-
-TEST(Router, BoundsTheBytesOfAWholeMessage) {
-  Pair pair;
-  pair.send({std::string(1000, 'a'), std::string(1000, 'b'), std::string(1000, 'c')});
-  EXPECT_EQ(wait_message(pair.router).outcome, ReceiveOutcome::kTooLarge);
-}
-
-// Each size is on one side of a border: of what libzmq keeps in a message, of what a Frame has in itself, of what is copied.
-TEST(Router, PassesFramesOfEverySizeOnUnchanged) {
-  ZmqContext context;
-  Router router(context, {});
-  Dealer dealer(context, {});
-  ASSERT_TRUE(dealer.connect(*router.bind("tcp://127.0.0.1:*")));
-  wire::Frames frames;
-  for (const std::size_t size : {0U, 1U, 33U, 34U, 39U, 40U, 64U, 1'023U, 1'024U, 1U << 20U}) {
-    frames.emplace_back(std::string(size, static_cast<char>('a' + frames.size())));
-  }
-  ASSERT_TRUE(eventually(dealer.handle(), [&] { return dealer.send(wire::Frames(frames)) == SendOutcome::kSent; }));
-  Received received = wait_message(router);
-  EXPECT_EQ(received.frames, frames);
-  ASSERT_EQ(router.send(received.peer, wire::Frames(received.frames)), SendOutcome::kSent);
-  EXPECT_EQ(wait_message(dealer).frames, frames) << "copies";
-  ASSERT_EQ(router.send(received.peer, std::move(received.frames)), SendOutcome::kSent);
-  EXPECT_EQ(wait_message(dealer).frames, frames) << "the messages themselves";
-}
-
-TEST(Router, TellsThatAPeerIsUnknown) {
-  ZmqContext context;
-  Router router(context, {});
-  EXPECT_EQ(router.send(wire::RoutingId("nobody"), {"hello"}), SendOutcome::kUnreachable);
-}
-
-TEST(Router, TellsThatAPeerTakesNoMore) {
-  Pair pair;
-  pair.send({"hello"});
-  const Received received = wait_message(pair.router);
-  SendOutcome outcome = SendOutcome::kSent;
-  for (int i = 0; i < 1'000'000 && outcome == SendOutcome::kSent; ++i) {
-    outcome = pair.router.send(received.peer, {std::string(1000, 'x')});
-  }
-  EXPECT_EQ(outcome, SendOutcome::kFull);
-}
-
-// What agent death in under 0.1 s rests on, over both transports of the bus.
-class DisconnectOf : public testing::TestWithParam<std::string> {};
-
-TEST_P(DisconnectOf, IsToldWithTheConnectionThatMessagesNamed) {
-  const test::TempDir dir;
-  const std::string wanted = GetParam() == "ipc" ? "ipc://" + (dir.path() / "bus").string() : "tcp://127.0.0.1:*";
-  ZmqContext context;
-  Router router(context, {});
-  ConnectionMonitor monitor(context, router);
-  const std::string endpoint = *router.bind(wanted);
-  Received received;
-  {
-    Dealer dealer(context, {});
-    ASSERT_TRUE(dealer.connect(endpoint));
-    ASSERT_TRUE(eventually(dealer.handle(), [&] { return dealer.send({"hello"}) == SendOutcome::kSent; }));
-    received = wait_message(router);
-    ASSERT_GE(received.connection, 0);
-  }
-  int disconnected = -1;
-  ASSERT_TRUE(eventually(monitor.handle(), [&] {
-    while (const auto event = monitor.receive()) {
-      if (event->change == ConnectionChange::kDisconnected) disconnected = event->connection;
-    }
-    return disconnected >= 0;
-  }));
-  EXPECT_EQ(disconnected, received.connection);
-  EXPECT_TRUE(eventually(router.handle(),
-                         [&] { return router.send(received.peer, {"are you there?"}) == SendOutcome::kUnreachable; }));
-}
-
-INSTANTIATE_TEST_SUITE_P(Transports, DisconnectOf, testing::Values("tcp", "ipc"),
-                         [](const auto& transport) { return transport.param; });
 
 TEST(XPub, GivesEverySubscriptionAlsoTheSecondToTheSameTopic) {
   ZmqContext context;

@@ -86,7 +86,7 @@ TEST(Config, AnEmptyFileGivesTheDefaults) {
 TEST(Config, EveryKeyIsRead) {
   const Config config = read_ok(R"(
 bus: tcp://*:1000
-feed: [tcp://*:*, "ipc:///run/x/feed", inproc://feed]
+feed: [tcp://*:*, "ipc:///run/x/feed", "ipc://@feed"]
 state_dir: /srv/state
 log: {level: debug}
 heartbeat:
@@ -100,7 +100,7 @@ limits:
   agents_max: 7
 )");
   EXPECT_EQ(config.bus, (std::vector<std::string>{"tcp://*:1000"}));
-  EXPECT_EQ(config.feed, (std::vector<std::string>{"tcp://*:*", "ipc:///run/x/feed", "inproc://feed"}));
+  EXPECT_EQ(config.feed, (std::vector<std::string>{"tcp://*:*", "ipc:///run/x/feed", "ipc://@feed"}));
   EXPECT_EQ(config.state_dir, "/srv/state");
   EXPECT_EQ(config.core.log_level, "debug");
   EXPECT_EQ(config.core.heartbeat_interval, milliseconds(500));
@@ -165,7 +165,7 @@ struct ToMinimum {
 };
 struct ToMaximum {
   Config& config;
-  void operator()(const EndpointsField& f) const { f.in(config) = {"inproc://x"}; }
+  void operator()(const EndpointsField& f) const { f.in(config) = {"ipc:///x"}; }
   void operator()(const DirectoryField& f) const { f.in(config) = "/"; }
   void operator()(const ChoiceField& f) const { f.in(config) = f.words.front(); }
   void operator()(const ChoicesField& f) const { f.in(config).assign(f.words.begin(), f.words.end()); }
@@ -234,7 +234,7 @@ TEST(Config, WhatIsWrittenIsReadBack) {
   expect_same(read_ok(to_yaml(least)), least);
   Config most = defaults();
   for (const ConfigKey& key : config_keys()) std::visit(ToMaximum{most}, key.field);
-  most.feed = {"inproc://y"};
+  most.feed = {"ipc:///y"};
   expect_same(read_ok(to_yaml(most)), most);
 }
 
@@ -413,11 +413,11 @@ TEST(Config, OneEndpointIsNotBoundTwice) {
 TEST(Endpoint, WhatCanBeBoundAndWhatNot) {
   for (const char* good :
        {"tcp://127.0.0.1:7755", "tcp://*:*", "tcp://*:0", "tcp://eth0:1", "tcp://[::1]:65535", "tcp://[fe80::1%eth0]:5",
-        "ipc:///run/x/bus", "ipc://@abstract", "ipc://*", "inproc://a", "tcp://wall-3.example.org:1"}) {
+        "ipc:///run/x/bus", "ipc://@abstract", "ipc://*", "tcp://wall-3.example.org:1"}) {
     EXPECT_EQ(endpoint_fault(good), "") << good;
   }
   const std::vector<std::pair<std::string, std::string>> bad{
-      {"", "begins with tcp://, ipc:// or inproc://"},
+      {"", "begins with tcp:// or ipc://"},
       {"udp://1.2.3.4:5", "begins with"},
       {"TCP://*:1", "begins with"},
       {"tcp://127.0.0.1", "has no port: write tcp://127.0.0.1:7755"},
@@ -437,8 +437,7 @@ TEST(Endpoint, WhatCanBeBoundAndWhatNot) {
       {"ipc:///run/x/", "ends in a slash"},
       {"ipc://@", "has a name"},
       {"ipc:///" + std::string(107, 'x'), "its path has 108 bytes, and a socket's path may have 107"},
-      {"inproc://", "has no name"},
-      {"inproc://" + std::string(256, 'x'), "longer than 255"}};
+      {"inproc://feed", "begins with tcp:// or ipc://"}};
   for (const auto& one : bad) EXPECT_PRED2(holds, endpoint_fault(one.first), one.second) << one.first;
   EXPECT_EQ(endpoint_fault("ipc:///" + std::string(106, 'x')), "");
 }

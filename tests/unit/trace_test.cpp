@@ -66,6 +66,7 @@ std::vector<Input> all_inputs() {
   const wire::Frames frames{"", std::string("\x00\xff", 2), "MDPC02"};
   return {input::Received{kPeer, frames},
           input::TooLarge{kPeer},
+          input::ConnectionRefused{"127.0.0.1:41234 is a SUB socket"},
           input::SendFailed{kPeer, SendError::kFull, ~std::uint64_t{0}},
           input::Disconnected{kPeer},
           input::FeedReceived{frames},

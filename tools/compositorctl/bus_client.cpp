@@ -112,7 +112,7 @@ Outcome<void> BusClient::exchange(const std::string& service, const wire::Frames
 
 Outcome<void> BusClient::open() {
   if (socket_) return {};
-  socket_.emplace(context_, net::ReceiveLimits{});
+  socket_.emplace(context_, wire::MessageLimits{});
   monitor_.emplace(context_, *socket_);  // before connect: it must see the connection become ready
   const Result<void> connected = socket_->connect(settings_.endpoint);
   if (connected) return {};

@@ -13,7 +13,7 @@ namespace compositord::ctl {
 namespace {
 
 // Wider than any broker's: what breaks a limit is for the broker to refuse.
-constexpr net::ReceiveLimits kLimits{4'096, 256U << 20U, 512U << 20U};
+constexpr wire::MessageLimits kLimits{4'096, 256U << 20U, 512U << 20U};
 // What stands between a debugging person and a mistake. Each peer costs some file descriptors.
 constexpr std::size_t kPeersMax = 1'000;
 constexpr std::size_t kWaitingMessagesMax = 1'000;
@@ -22,6 +22,8 @@ constexpr std::size_t kWaitingBytesMax = 64U << 20U;
 constexpr int kMessagesPerTurnMax = 256;
 // A connection that becomes ready, or takes more, wakes nobody: as long as something waits for one, it is tried again so often.
 constexpr Duration kTryAgainAfter = std::chrono::milliseconds(5);
+// How often connections are looked at that do not finish their handshake.
+constexpr Duration kLookInterval = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -32,8 +34,7 @@ DumpProxy::DumpProxy(net::ZmqContext& context, Console& console, ProxySettings s
     : context_(context),
       console_(console),
       settings_(std::move(settings)),
-      router_(context, kLimits),
-      monitor_(context, router_),
+      router_(epoll_, kLimits),
       unix_us_at_origin_(unix_now().ms * 1'000 - monotonic_now().ns() / 1'000) {}
 
 Outcome<std::string> DumpProxy::open() {
@@ -47,7 +48,6 @@ Outcome<std::string> DumpProxy::open() {
 
 Outcome<void> DumpProxy::run(Instant deadline, const OnMessage& on_message) {
   while (wait(deadline)) {
-    collect_closed();
     const Outcome<bool> up = take_from_peers(on_message);
     if (!up) return tl::unexpected<Failure>(up.error());
     const Outcome<bool> down = *up ? take_from_broker(on_message) : up;
@@ -62,8 +62,7 @@ Outcome<void> DumpProxy::run(Instant deadline, const OnMessage& on_message) {
 bool DumpProxy::wait(Instant deadline) {
   bool waiting = false;
   poller_.clear();
-  poller_.add_socket(router_.handle());
-  poller_.add_socket(monitor_.handle());
+  const std::size_t peers = poller_.add_fd(epoll_.fd(), POLLIN);
   for (auto& [peer, upstream] : upstreams_) {
     poller_.add_socket(upstream.socket.handle());
     waiting |= !send_waiting(upstream);
@@ -74,29 +73,23 @@ bool DumpProxy::wait(Instant deadline) {
   if (now >= deadline) return false;
   const Instant until = waiting ? std::min(deadline, now + kTryAgainAfter) : deadline;
   poller_.wait(more_to_take_ ? Duration{} : until - now);
+  if (poller_.ready(peers)) {
+    for (const net::Epoll::Ready& ready : epoll_.wait(Duration{})) router_.take(ready);
+  }
   return !stop || !poller_.ready(*stop);
 }
 
-void DumpProxy::collect_closed() {
-  while (const std::optional<net::ConnectionEvent> event = monitor_.receive()) {
-    const auto known = peer_of_connection_.find(event->connection);
-    if (known == peer_of_connection_.end()) continue;
-    if (event->change == net::ConnectionChange::kDisconnected) closed_.push_back(known->second);
-    peer_of_connection_.erase(known);  // also when a new connection got the descriptor
-  }
-}
-
 Outcome<bool> DumpProxy::take_from_peers(const OnMessage& on_message) {
+  using Kind = net::RouterEvent::Kind;
+  more_to_take_ = false;
   for (int i = 0; i < kMessagesPerTurnMax; ++i) {
-    net::Received received = router_.receive();
-    if (received.outcome == net::ReceiveOutcome::kNothing) {
-      // Nothing of those that are gone is left to be read: now the broker may see their end.
-      for (const wire::RoutingId& peer : std::exchange(closed_, {})) upstreams_.erase(peer);
-      more_to_take_ = false;
-      return true;
-    }
-    if (received.connection >= 0) peer_of_connection_[received.connection] = received.peer;
-    SeenMessage message = seen(received.peer, Direction::kToBroker, received);
+    net::RouterEvent event = router_.next(monotonic_now());
+    if (event.kind == Kind::kNothing) break;
+    if (event.kind == Kind::kRefused) console_.note(event.text);
+    if (event.kind == Kind::kClosed) upstreams_.erase(event.peer);  // now the broker may see its end
+    if (event.kind != Kind::kMessage && event.kind != Kind::kTooLarge) continue;
+    SeenMessage message =
+        seen(event.peer, Direction::kToBroker, event.kind == Kind::kTooLarge, std::move(event.frames));
     Upstream* upstream = upstream_of(message.peer);
     const Outcome<bool> go_on = on_message(message);
     if (message.too_large) {
@@ -106,7 +99,10 @@ Outcome<bool> DumpProxy::take_from_peers(const OnMessage& on_message) {
     }
     if (!go_on || !*go_on) return go_on;
   }
-  more_to_take_ = true;
+  const Instant now = monotonic_now();
+  if (now - connections_looked_at_ > kLookInterval) router_.look_after_connections(connections_looked_at_ = now);
+  more_to_take_ = router_.has_more();
+  router_.flush();
   return true;
 }
 
@@ -119,7 +115,8 @@ Outcome<bool> DumpProxy::take_from_broker(const OnMessage& on_message) {
       }
       net::Received received = upstream.socket.receive();
       if (received.outcome == net::ReceiveOutcome::kNothing) break;
-      SeenMessage message = seen(peer, Direction::kFromBroker, received);
+      const bool too_large = received.outcome == net::ReceiveOutcome::kTooLarge;
+      SeenMessage message = seen(peer, Direction::kFromBroker, too_large, std::move(received.frames));
       const Outcome<bool> go_on = on_message(message);
       if (message.too_large) {
         drop("it is larger than this program takes");
@@ -132,6 +129,7 @@ Outcome<bool> DumpProxy::take_from_broker(const OnMessage& on_message) {
       if (!go_on || !*go_on) return go_on;
     }
   }
+  router_.flush();
   return true;
 }
 
@@ -170,10 +168,10 @@ bool DumpProxy::send_waiting(Upstream& upstream) {
   return true;
 }
 
-SeenMessage DumpProxy::seen(const wire::RoutingId& peer, Direction direction, net::Received& received) const {
-  const bool too_large = received.outcome == net::ReceiveOutcome::kTooLarge;
+SeenMessage DumpProxy::seen(const wire::RoutingId& peer, Direction direction, bool too_large,
+                            wire::Frames&& frames) const {
   const std::int64_t unix_us = unix_us_at_origin_ + monotonic_now().ns() / 1'000;
-  return SeenMessage{unix_us, peer, direction, too_large, std::move(received.frames)};
+  return SeenMessage{unix_us, peer, direction, too_large, std::move(frames)};
 }
 
 // The first one is told at once, the others are counted: who debugs must know that the bus is no longer as it would be.

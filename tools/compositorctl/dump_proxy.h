@@ -7,13 +7,12 @@
 #include <map>
 #include <optional>
 #include <string>
-#include <unordered_map>
-#include <vector>
 
 #include "common/base/bounded_queue.h"
 #include "common/base/instant.h"
-#include "common/net/connection_monitor.h"
+#include "common/net/epoll.h"
 #include "common/net/poller.h"
+#include "common/net/router.h"
 #include "common/net/zmq_socket.h"
 #include "tools/compositorctl/console.h"
 #include "tools/compositorctl/dump_text.h"
@@ -52,24 +51,22 @@ class DumpProxy {
   };
 
   bool wait(Instant deadline);
-  void collect_closed();
   Outcome<bool> take_from_peers(const OnMessage& on_message);
   Outcome<bool> take_from_broker(const OnMessage& on_message);
   Upstream* upstream_of(const wire::RoutingId& peer);
   void pass_up(Upstream& upstream, wire::Frames&& frames);
   bool send_waiting(Upstream& upstream);
-  SeenMessage seen(const wire::RoutingId& peer, Direction direction, net::Received& received) const;
+  SeenMessage seen(const wire::RoutingId& peer, Direction direction, bool too_large, wire::Frames&& frames) const;
   void drop(const std::string& why);
 
   net::ZmqContext& context_;
   Console& console_;
   ProxySettings settings_;
   net::Poller poller_;
+  net::Epoll epoll_;
   net::Router router_;
-  net::ConnectionMonitor monitor_;
   std::map<wire::RoutingId, Upstream> upstreams_;
-  std::unordered_map<int, wire::RoutingId> peer_of_connection_;
-  std::vector<wire::RoutingId> closed_;  // by their peers; what they sent last may still have to be read
+  Instant connections_looked_at_;
   bool more_to_take_ = false;
   std::uint64_t dropped_ = 0;
   std::int64_t unix_us_at_origin_;

@@ -29,7 +29,7 @@ IMPURE_STD = set(
 # What the kernel and the C library offer: <poll.h>, <sys/socket.h>, <linux/…>.
 SYSTEM = re.compile(
     r"^((sys|linux|arpa|net|netinet)/[a-z0-9_]+|poll|unistd|fcntl|signal|spawn|dirent|dlfcn|endian|errno|glob|grp|"
-    r"libgen|limits|locale|netdb|pthread|pwd|sched|stddef|stdint|stdio|stdlib|string|syslog|termios|time)\.h$"
+    r"ifaddrs|libgen|limits|locale|netdb|pthread|pwd|sched|stddef|stdint|stdio|stdlib|string|syslog|termios|time)\.h$"
 )
 
 # Third-party libraries by the headers they are known by.

@@ -56,6 +56,9 @@ struct InputTeller {
     return fmt::format(" to {}: {}, request {}\n", dump.name_of(in.peer), reason(in.error), in.request);
   }
   std::string operator()(const broker::input::Disconnected& in) const { return ' ' + dump.name_of(in.peer) + '\n'; }
+  std::string operator()(const broker::input::ConnectionRefused& in) const {
+    return ' ' + ctl::safe_text(in.why) + '\n';
+  }
   std::string operator()(const broker::input::FeedReceived& in) const { return ' ' + frames_text(in.frames) + '\n'; }
   std::string operator()(const broker::input::FeedDropped& in) const {
     return fmt::format(" {} overflows, {} blocked: {}\n", in.overflows, in.blocked,

@@ -1,0 +1,558 @@
+// The bus: our ROUTER, and libzmq's sockets or bare ones at the other end.
+
+#include "common/net/router.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <deque>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "common/base/clock.h"
+#include "common/net/poller.h"
+#include "common/net/zmq_socket.h"
+#include "tests/support/temp_dir.h"
+#include "tests/support/zmtp_bytes.h"
+
+namespace compositord::net {
+namespace {
+
+using testing::HasSubstr;
+using Kind = RouterEvent::Kind;
+
+constexpr Duration kPatience = std::chrono::seconds(20);
+
+// A router whose owner has nothing else to do.
+class RunningRouter {
+ public:
+  explicit RunningRouter(const std::string& endpoint = "tcp://127.0.0.1:*", const wire::MessageLimits& limits = {},
+                         const QueueLimits& queue_limits = {})
+      : router_(epoll_, limits, queue_limits), endpoint_(*router_.bind(endpoint)) {}
+
+  Router& operator*() { return router_; }
+  Router* operator->() { return &router_; }
+  const std::string& endpoint() const { return endpoint_; }
+
+  // The next thing that happens; kNothing when nothing does for long.
+  RouterEvent next() {
+    RouterEvent event;
+    if (!eventually([&] { return !events_.empty(); })) return event;
+    event = std::move(events_.front());
+    events_.pop_front();
+    return event;
+  }
+  bool has_event() const { return !events_.empty(); }
+  Instant& now() { return now_; }  // its time stands still otherwise
+  // Works until `done`; false when that takes too long.
+  bool eventually(const std::function<bool()>& done) {
+    const Instant deadline = monotonic_now() + kPatience;
+    while (!done()) {
+      if (monotonic_now() > deadline) return false;
+      work(std::chrono::milliseconds(5));
+    }
+    return true;
+  }
+  // As a loop that has other things to do: asks epoll again before all is taken. Returns the messages that were taken.
+  std::vector<RouterEvent> work_a_little() {
+    for (const Epoll::Ready& ready : epoll_.wait({})) router_.take(ready);
+    std::vector<RouterEvent> events;
+    while (events.size() < 256) {
+      RouterEvent event = router_.next(now_);
+      if (event.kind == Kind::kNothing) break;
+      events.push_back(std::move(event));
+    }
+    router_.flush();
+    return events;
+  }
+  void work(Duration timeout) {
+    router_.flush();
+    for (const Epoll::Ready& ready : epoll_.wait(timeout)) router_.take(ready);
+    while (router_.has_more()) {
+      if (RouterEvent event = router_.next(now_); event.kind != Kind::kNothing) events_.push_back(std::move(event));
+    }
+    router_.flush();
+  }
+  // Sends, and writes it.
+  SendOutcome send(const wire::RoutingId& peer, const wire::Frames& frames) {
+    const SendOutcome outcome = router_.send(peer, wire::Frames(frames));
+    router_.flush();
+    return outcome;
+  }
+
+ private:
+  Epoll epoll_;
+  Router router_;
+  std::string endpoint_;
+  std::deque<RouterEvent> events_;
+  Instant now_ = Instant::from_ns(1'000'000'000'000);
+};
+
+// libzmq's side.
+class Client {
+ public:
+  explicit Client(const std::string& endpoint) : dealer_(context_, {}) { EXPECT_TRUE(dealer_.connect(endpoint)); }
+  // With ZMQ_IMMEDIATE nothing is taken before the connection is there, so the router has to work meanwhile.
+  void send(RunningRouter& router, const wire::Frames& frames) {
+    EXPECT_TRUE(router.eventually([&] { return dealer_.send(wire::Frames(frames)) == SendOutcome::kSent; }));
+  }
+  wire::Frames receive(RunningRouter& router) {
+    Received received;
+    EXPECT_TRUE(router.eventually([&] { return (received = dealer_.receive()).outcome == ReceiveOutcome::kMessage; }));
+    return std::move(received.frames);
+  }
+
+ private:
+  ZmqContext context_;
+  Dealer dealer_;
+};
+
+// A bare connection, which speaks byte by byte.
+class BareClient {
+ public:
+  explicit BareClient(const std::string& endpoint) : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = htons(static_cast<std::uint16_t>(std::stoi(endpoint.substr(endpoint.rfind(':') + 1))));
+    EXPECT_EQ(connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+  }
+  ~BareClient() { close(fd_); }
+  BareClient(const BareClient&) = delete;
+  BareClient& operator=(const BareClient&) = delete;
+
+  void write(std::string_view bytes) {
+    EXPECT_EQ(::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL), static_cast<ssize_t>(bytes.size()));
+  }
+  // As much as the kernel takes; how much that was.
+  std::size_t write_some(std::string_view bytes) {
+    const ssize_t size = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    return size < 0 ? 0 : static_cast<std::size_t>(size);
+  }
+  // What has come; nothing when the connection was closed.
+  std::optional<std::string> read() {
+    std::string bytes(65'536, '\0');
+    const ssize_t size = recv(fd_, bytes.data(), bytes.size(), MSG_DONTWAIT);
+    if (size == 0 || (size < 0 && errno != EAGAIN)) return std::nullopt;
+    bytes.resize(size < 0 ? 0 : static_cast<std::size_t>(size));
+    return bytes;
+  }
+  bool read_until(RunningRouter& router, const std::string& wanted) {
+    std::string all;
+    return router.eventually([&] { return (all += read().value_or("")).find(wanted) != std::string::npos; });
+  }
+  std::string read_to_the_end() {
+    std::string all;
+    std::string bytes(65'536, '\0');
+    for (ssize_t size = 0; (size = recv(fd_, bytes.data(), bytes.size(), 0)) > 0;) {
+      all.append(bytes, 0, static_cast<std::size_t>(size));
+    }
+    return all;
+  }
+  bool wait_closed(RunningRouter& router) {
+    return router.eventually([&] { return !read(); });
+  }
+  int fd() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+std::string text(const wire::Frames& frames) {
+  std::string all;
+  for (const wire::Frame& frame : frames) all += frame.str() + "|";
+  return all;
+}
+
+// Over both transports of the bus: what agent death in under 0.1 s rests on.
+class RouterOver : public testing::TestWithParam<std::string> {
+ protected:
+  test::TempDir dir_;
+  RunningRouter router_{GetParam() == "ipc" ? "ipc://" + (dir_.path() / "bus").string() : "tcp://127.0.0.1:*"};
+};
+
+TEST_P(RouterOver, TellsOfMessagesAndThenOfTheEnd) {
+  wire::RoutingId peer;
+  {
+    Client client(router_.endpoint());
+    client.send(router_, {"hello", "", "bus"});
+    RouterEvent event = router_.next();
+    ASSERT_EQ(event.kind, Kind::kMessage);
+    EXPECT_EQ(text(event.frames), "hello||bus|");
+    peer = event.peer;
+    EXPECT_EQ(router_.send(peer, {"hello", "", "client"}), SendOutcome::kSent);
+    EXPECT_EQ(text(client.receive(router_)), "hello||client|");
+    client.send(router_, {"last words"});
+  }
+  RouterEvent event = router_.next();
+  EXPECT_EQ(text(event.frames), "last words|");
+  EXPECT_EQ(event.peer, peer);
+  event = router_.next();
+  EXPECT_EQ(event.kind, Kind::kClosed);
+  EXPECT_EQ(event.peer, peer);
+  EXPECT_EQ(router_.send(peer, {"are you there?"}), SendOutcome::kUnreachable);
+}
+
+INSTANTIATE_TEST_SUITE_P(Transports, RouterOver, testing::Values("tcp", "ipc"),
+                         [](const auto& transport) { return transport.param; });
+
+// Each size is on one side of a border: of what a Frame has in itself, of a long frame, of what is kept and not copied, of one
+// read, of what the kernel takes at once.
+TEST(Router, PassesFramesOfEverySizeOnUnchanged) {
+  RunningRouter router;
+  Client client(router.endpoint());
+  wire::Frames frames;
+  for (const std::size_t size : {0U, 1U, 39U, 40U, 255U, 256U, 16'383U, 16'384U, 131'072U, 8U << 20U}) {
+    frames.emplace_back(std::string(size, static_cast<char>('a' + frames.size())));
+  }
+  for (int i = 0; i < 3; ++i) {
+    client.send(router, frames);
+    RouterEvent event = router.next();
+    ASSERT_TRUE(event.frames == frames);
+    ASSERT_EQ(router->send(event.peer, std::move(event.frames)), SendOutcome::kSent);
+    ASSERT_TRUE(client.receive(router) == frames);
+  }
+}
+
+TEST(Router, ReadsAnOverlongMessageToItsEndAndThenTheNextOne) {
+  RunningRouter router("tcp://127.0.0.1:*", {4, 1'024, 2'048});
+  Client client(router.endpoint());
+  client.send(router, {"1", "2", "3", "4", "5"});  // one frame more than the limit
+  client.send(router, {std::string(1'000, 'a'), std::string(1'000, 'b'), std::string(1'000, 'c')});
+  client.send(router, {"next"});
+  const wire::RoutingId peer = [&] {
+    const RouterEvent event = router.next();
+    EXPECT_EQ(event.kind, Kind::kTooLarge);
+    EXPECT_TRUE(event.frames.empty());
+    return event.peer;
+  }();
+  EXPECT_EQ(router.next().kind, Kind::kTooLarge);
+  const RouterEvent good = router.next();
+  ASSERT_EQ(good.kind, Kind::kMessage);
+  EXPECT_EQ(text(good.frames), "next|");
+  EXPECT_EQ(good.peer, peer);
+}
+
+TEST(Router, AFrameThatIsTooLargeEndsTheConnection) {
+  RunningRouter router("tcp://127.0.0.1:*", {4, 1'024, 2'048});
+  Client client(router.endpoint());
+  client.send(router, {"hello"});
+  const wire::RoutingId peer = router.next().peer;
+  client.send(router, {std::string(1'025, 'x')});
+  RouterEvent event = router.next();
+  EXPECT_EQ(event.kind, Kind::kRefused);
+  EXPECT_THAT(event.text, testing::MatchesRegex("127\\.0\\.0\\.1:[0-9]+ sent a frame of 1025 bytes, more than 1024"));
+  event = router.next();
+  EXPECT_EQ(event.kind, Kind::kClosed);
+  EXPECT_EQ(event.peer, peer);
+}
+
+TEST(Router, TellsThatAPeerIsUnknown) {
+  RunningRouter router;
+  EXPECT_EQ(router.send(wire::RoutingId("nobody"), {"hello"}), SendOutcome::kUnreachable);
+}
+
+// By messages or by bytes; what was taken arrives whole and in order when the peer reads at last.
+TEST(Router, KeepsNoMoreThanItsLimitsForAPeerThatDoesNotRead) {
+  const std::string body(10'000, 'x');
+  for (const QueueLimits& limits :
+       {QueueLimits{50, 1U << 30U, 1U << 30U, 0}, QueueLimits{1'000'000, 500'000, 1U << 30U, 0},
+        QueueLimits{1'000'000, 1U << 30U, 500'000, 100'000}}) {
+    RunningRouter router("tcp://127.0.0.1:*", {}, limits);
+    BareClient client(router.endpoint());
+    client.write(test::hello_3() + test::frame(0, "hello"));
+    const wire::RoutingId peer = router.next().peer;
+    int sent = 0;
+    while (sent < 100'000 && router.send(peer, {std::to_string(sent), body}) == SendOutcome::kSent) ++sent;
+    EXPECT_LT(sent, 100'000) << "the kernel takes some MB, and then it is our queue that is full";
+    std::string expected;
+    for (int i = 0; i < sent; ++i) expected += test::frame(1, std::to_string(i)) + test::frame(0, body);
+    std::string all;
+    EXPECT_TRUE(router.eventually([&] {
+      return (all += client.read().value_or("")).ends_with(test::frame(0, body)) && all.size() >= expected.size();
+    }));
+    EXPECT_TRUE(all.substr(all.size() - expected.size()) == expected);
+    EXPECT_EQ(router.send(peer, {"more"}), SendOutcome::kSent) << "it has read, and is served as before";
+  }
+}
+
+TEST(Router, WhoIsServedIsServedWhileTheQueuesOfOthersAreFull) {
+  RunningRouter router("tcp://127.0.0.1:*", {}, QueueLimits{1'000'000, 1U << 30U, 500'000, 100'000});
+  BareClient slow(router.endpoint());
+  slow.write(test::hello_3() + test::frame(0, "slow"));
+  const wire::RoutingId slow_peer = router.next().peer;
+  while (router.send(slow_peer, {std::string(10'000, 'x')}) == SendOutcome::kSent) {
+  }
+  Client client(router.endpoint());
+  client.send(router, {"hello"});
+  const wire::RoutingId peer = router.next().peer;
+  EXPECT_EQ(router.send(peer, {std::string(50'000, 'y')}), SendOutcome::kSent);
+  EXPECT_EQ(client.receive(router).at(0).size(), 50'000U);
+}
+
+// All of a flood is read sooner or later, and between two pieces of it everybody else is.
+TEST(Router, ServesOthersBesideAPeerThatNeverStops) {
+  RunningRouter router;
+  BareClient flooder(router.endpoint());
+  flooder.write(test::hello_3());
+  std::string flood;
+  for (int i = 0; i < 500'000; ++i) flood += test::frame(0, "");
+  std::string_view rest = flood;
+  const auto work = [&] {
+    if (rest.empty()) rest = flood;
+    rest.remove_prefix(flooder.write_some(rest));
+    return router.work_a_little();
+  };
+  for (int i = 0; i < 500; ++i) work();
+  BareClient honest(router.endpoint());
+  honest.write(test::hello_3("DEALER", "honest") + test::frame(0, "hello"));
+  std::size_t before = 0;
+  bool served = false;
+  while (!served && before < 1'000'000) {
+    for (const RouterEvent& event : work()) served |= event.peer == wire::RoutingId("honest") || (++before, false);
+  }
+  EXPECT_TRUE(served);
+  EXPECT_LT(before, 50'000U) << "some pieces of 16 KiB: to accept it, to shake hands, to hear it";
+}
+
+TEST(Router, CutsOffWhoKeepsTooMuchOfAnIncompleteMessage) {
+  RunningRouter router("tcp://127.0.0.1:*", {}, QueueLimits{1'000, 1U << 30U, 300'000, 100'000});
+  const std::string part = test::frame(1, std::string(90'000, 'x'));
+  BareClient modest(router.endpoint());
+  modest.write(test::hello_3() + part);
+  BareClient hog(router.endpoint());
+  hog.write(test::hello_3());
+  for (int i = 0; i < 3; ++i) {
+    for (std::string_view rest = part; !rest.empty(); router.work({})) rest.remove_prefix(hog.write_some(rest));
+  }
+  const RouterEvent event = router.next();
+  EXPECT_EQ(event.kind, Kind::kRefused);
+  EXPECT_THAT(event.text, HasSubstr("bytes of a message that is not complete, and all peers together"));
+  EXPECT_TRUE(hog.wait_closed(router));
+  modest.write(test::frame(0, "the end"));
+  EXPECT_EQ(router.next().kind, Kind::kClosed);
+  EXPECT_EQ(router.next().frames.size(), 2U);
+}
+
+TEST(Router, GivesNobodyTheRoutingIdOfALivePeer) {
+  RunningRouter router;
+  auto first = std::make_unique<BareClient>(router.endpoint());
+  first->write(test::hello_3("DEALER", "same") + test::frame(0, "first"));
+  EXPECT_EQ(router.next().peer, wire::RoutingId("same"));
+  {
+    BareClient second(router.endpoint());
+    second.write(test::hello_3("DEALER", "same") + test::frame(0, "second"));
+    const RouterEvent refused = router.next();
+    EXPECT_EQ(refused.kind, Kind::kRefused);
+    EXPECT_THAT(refused.text, testing::MatchesRegex("127.0.0.1:[0-9]+ wants the routing id of 127.0.0.1:[0-9]+"));
+    EXPECT_TRUE(second.wait_closed(router));
+  }
+  EXPECT_EQ(router.send(wire::RoutingId("same"), {"to the first"}), SendOutcome::kSent);
+  EXPECT_TRUE(first->read_until(router, "to the first"));
+  first.reset();
+  EXPECT_EQ(router.next().kind, Kind::kClosed);
+  BareClient third(router.endpoint());
+  third.write(test::hello_3("DEALER", "same") + test::frame(0, "third"));
+  EXPECT_EQ(text(router.next().frames), "third|");
+}
+
+// One that closes and one that comes get the same descriptor: the new one is told of as a new one.
+TEST(Router, TellsConnectionsApartThatHaveOneDescriptorAfterTheOther) {
+  RunningRouter router;
+  std::vector<wire::RoutingId> seen;
+  for (int i = 0; i < 50; ++i) {
+    {
+      BareClient client(router.endpoint());
+      client.write(test::hello_3() + test::frame(0, std::to_string(i)));
+    }
+    const RouterEvent message = router.next();
+    ASSERT_EQ(text(message.frames), std::to_string(i) + "|") << "what was sent before the close is told before it";
+    const RouterEvent closed = router.next();
+    ASSERT_EQ(closed.kind, Kind::kClosed);
+    ASSERT_EQ(closed.peer, message.peer);
+    ASSERT_THAT(seen, testing::Not(testing::Contains(message.peer)));
+    seen.push_back(message.peer);
+  }
+}
+
+TEST(Router, AnswersPeersOfOldVersionsInTheirFrames) {
+  RunningRouter router;
+  BareClient v2(router.endpoint());
+  v2.write(test::hello_2("two") + test::frame(0, "hello"));
+  EXPECT_EQ(router.next().peer, wire::RoutingId("two"));
+  EXPECT_EQ(router.send(wire::RoutingId("two"), {"a", "b"}), SendOutcome::kSent);
+  EXPECT_TRUE(v2.read_until(router, "\x03\x06" + test::zeros(2) + test::frame(1, "a") + test::frame(0, "b")));
+  BareClient v1(router.endpoint());
+  v1.write(test::hello_1("one") + test::frame_1(false, "hello"));
+  EXPECT_EQ(router.next().peer, wire::RoutingId("one"));
+  EXPECT_EQ(router.send(wire::RoutingId("one"), {"a", "b"}), SendOutcome::kSent);
+  EXPECT_TRUE(v1.read_until(
+      router, std::string(wire::zmtp_signature()) + test::frame_1(true, "a") + test::frame_1(false, "b")));
+}
+
+TEST(Router, AnswersAPing) {
+  RunningRouter router;
+  BareClient client(router.endpoint());
+  client.write(test::hello_3() + test::command("PING", test::zeros(2) + "ctx"));
+  std::string all;
+  EXPECT_TRUE(
+      router.eventually([&] { return (all += client.read().value_or("")).ends_with(test::command("PONG", "ctx")); }));
+}
+
+// A flood of questions whose answers nobody reads fills no memory.
+TEST(Router, KeepsFewAnswersForAPeerThatReadsNone) {
+  RunningRouter router;
+  BareClient client(router.endpoint());
+  std::string pings;
+  for (int i = 0; i < 1'000; ++i) pings += test::command("PING", test::zeros(2) + "0123456789abcdef");
+  client.write(test::hello_3());
+  for (int i = 0; i < 2'000; ++i) {
+    for (std::string_view rest = pings; !rest.empty(); router.work({})) rest.remove_prefix(client.write_some(rest));
+  }
+  client.write(test::frame(0, "hello"));
+  RouterEvent event = router.next();
+  EXPECT_EQ(text(event.frames), "hello|") << "46 MB were read";
+  EXPECT_LT(router->queued_bytes(), 200'000U);
+}
+
+TEST(Router, EndsHandshakesThatNeverEnd) {
+  RunningRouter router;
+  BareClient silent(router.endpoint());
+  BareClient slow(router.endpoint());
+  slow.write(test::greeting_3());
+  BareClient done(router.endpoint());
+  done.write(test::hello_3() + test::frame(0, "hello"));
+  EXPECT_EQ(router.next().kind, Kind::kMessage);
+  const Instant accepted = router.now();
+  router->look_after_connections(accepted + std::chrono::seconds(30));
+  router.work({});
+  EXPECT_FALSE(router.has_event());
+  router->look_after_connections(accepted + std::chrono::seconds(31));
+  for (int i = 0; i < 2; ++i) {
+    const RouterEvent event = router.next();
+    EXPECT_EQ(event.kind, Kind::kRefused);
+    EXPECT_THAT(event.text, HasSubstr("did not finish its handshake"));
+  }
+  EXPECT_TRUE(silent.wait_closed(router));
+  EXPECT_TRUE(slow.wait_closed(router));
+  EXPECT_TRUE(done.read().has_value());
+}
+
+TEST(Router, WritesItsLastWordsBeforeItEnds) {
+  auto router = std::make_unique<RunningRouter>();
+  BareClient client(router->endpoint());
+  client.write(test::hello_3() + test::frame(0, "hello"));
+  const wire::RoutingId peer = router->next().peer;
+  client.write(test::frame(0, "which nobody reads"));
+  EXPECT_EQ((*router)->send(peer, {"DISCONNECT"}), SendOutcome::kSent);  // not flushed
+  router.reset();
+  std::string all;
+  for (std::optional<std::string> bytes = ""; bytes; bytes = client.read()) all += *bytes;
+  EXPECT_TRUE(all.ends_with(test::frame(0, "DISCONNECT")));
+}
+
+// Longer words, to peers that read.
+TEST(Router, TakesALittleTimeForThem) {
+  auto router = std::make_unique<RunningRouter>();
+  BareClient client(router->endpoint());
+  client.write(test::hello_3() + test::frame(0, "hello"));
+  const wire::RoutingId peer = router->next().peer;
+  const std::string words = test::frame(0, std::string(8U << 20U, 'x'));
+  EXPECT_EQ((*router)->send(peer, {words}), SendOutcome::kSent);
+  std::string all;
+  std::thread reader([&] { all = client.read_to_the_end(); });
+  router.reset();
+  reader.join();
+  EXPECT_TRUE(all.ends_with(test::frame(0, words)));
+}
+
+TEST(Router, BindSaysWhichPortTheSystemChose) {
+  RunningRouter router;
+  EXPECT_THAT(router.endpoint(), testing::MatchesRegex("tcp://127\\.0\\.0\\.1:[1-9][0-9]*"));
+  const Result<std::string> everywhere = router->bind("tcp://*:*");
+  EXPECT_THAT(everywhere.value_or(""), testing::MatchesRegex("tcp://0\\.0\\.0\\.0:[1-9][0-9]*"));
+  const Result<std::string> by_interface = router->bind("tcp://lo:*");
+  EXPECT_THAT(by_interface.value_or(""), testing::MatchesRegex("tcp://127\\.0\\.0\\.1:[1-9][0-9]*"));
+  Client client(*by_interface);
+  client.send(router, {"hello"});
+  EXPECT_EQ(router.next().kind, Kind::kMessage);
+}
+
+TEST(Router, BindNamesTheEndpointThatIsTakenOrIsNone) {
+  RunningRouter router;
+  const Result<std::string> taken = router->bind(router.endpoint());
+  ASSERT_FALSE(taken);
+  EXPECT_EQ(taken.error().status, Status::kConflict);
+  EXPECT_THAT(taken.error().text, HasSubstr(router.endpoint()));
+  for (const std::string none : {"7755", "tcp://", "tcp://127.0.0.1", "tcp://:1", "udp://127.0.0.1:1", "ipc://"}) {
+    const Result<std::string> refused = router->bind(none);
+    ASSERT_FALSE(refused) << none;
+    EXPECT_EQ(refused.error().status, Status::kMalformed) << none;
+    EXPECT_THAT(refused.error().text, HasSubstr(none));
+  }
+  const Result<std::string> unknown = router->bind("tcp://no-such-host.invalid:*");
+  ASSERT_FALSE(unknown);
+  EXPECT_THAT(unknown.error().text, HasSubstr("no-such-host.invalid is no address, name or interface of this host"));
+}
+
+TEST(Router, BindDoesNotStealALiveSocketFileButReplacesAStaleOne) {
+  const test::TempDir dir;
+  const std::string path = (dir.path() / "bus").string();
+  Epoll epoll;
+  Router second(epoll, {});
+  {
+    RunningRouter first("ipc://" + path);
+    const Result<std::string> refused = second.bind("ipc://" + path);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().status, Status::kConflict);
+  }
+  EXPECT_FALSE(std::filesystem::exists(path)) << "its owner removed it";
+  {
+    const int stale = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::strncpy(address.sun_path, path.c_str(), sizeof(address.sun_path) - 1);
+    ASSERT_EQ(bind(stale, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+    close(stale);
+  }
+  EXPECT_TRUE(second.bind("ipc://" + path));
+  const std::string file = (dir.path() / "notes.txt").string();
+  std::ofstream(file) << "not a socket";
+  const Result<std::string> refused = second.bind("ipc://" + file);
+  ASSERT_FALSE(refused);
+  EXPECT_TRUE(std::filesystem::is_regular_file(file)) << "what is no socket is nobody's to remove";
+}
+
+TEST(Router, BindsAbstractNamesAndNamesOfItsOwn) {
+  std::string made_up;
+  {
+    RunningRouter router("ipc://@compositord-router-test-" + std::to_string(getpid()));
+    const Result<std::string> own = router->bind("ipc://*");
+    ASSERT_TRUE(own);
+    made_up = own->substr(6);
+    for (const std::string& endpoint : {router.endpoint(), *own}) {
+      {
+        Client client(endpoint);
+        client.send(router, {"hello"});
+        EXPECT_EQ(router.next().kind, Kind::kMessage) << endpoint;
+      }
+      EXPECT_EQ(router.next().kind, Kind::kClosed) << endpoint;
+    }
+  }
+  EXPECT_FALSE(std::filesystem::exists(std::filesystem::path(made_up).parent_path()));
+}
+
+}  // namespace
+}  // namespace compositord::net
