@@ -257,6 +257,38 @@ TEST(CtlCommandLine, RefusesKindsAndFactsThatCanNeverBe) {
   }
 }
 
+TEST(CtlCommandLine, RefusesTwoValuesOfWhatHasOne) {
+  const auto refused = [](const std::vector<const char*>& words) {
+    const CommandLine line = parse(words);
+    EXPECT_EQ(line.exit_code, to_number(ExitCode::kUsage)) << words.front();
+    EXPECT_THAT(line.text, testing::Not(HasSubstr("\x1b")));
+    return line.text;
+  };
+  EXPECT_THAT(
+      refused({"ls", "-l", "site=rome", "-l", "wall=a", "--label", "site=berlin"}),
+      HasSubstr("compositorctl: --label: site=rome and site=berlin exclude each other: all must fit, and site has "
+                "one value. A pattern fits several: * is any text, ? one character\n"));
+  for (const auto& words :
+       {std::vector<const char*>{"alerts"}, std::vector<const char*>{"silence", "add", "--for", "1h"},
+        std::vector<const char*>{"maintenance", "start", "--for", "1h"},
+        std::vector<const char*>{"wait", "--for", "verdict=ok"}, std::vector<const char*>{"sla"},
+        std::vector<const char*>{"outages"}, std::vector<const char*>{"run", "*", "output.list"}}) {
+    std::vector<const char*> all = words;
+    all.insert(all.end(), {"-l", "a=1", "-l", "a=2"});
+    EXPECT_THAT(refused(all), HasSubstr("--label: a=1 and a=2 exclude each other"));
+  }
+  EXPECT_THAT(refused({"run", "*", "output.list", "--fact", "verdict=ok", "--fact", "verdict=down"}),
+              HasSubstr("--fact: verdict=ok and verdict=down exclude each other"));
+  EXPECT_THAT(refused({"wait", "--for", "link=lost", "--for", "link=left"}),
+              HasSubstr("--for: link=lost and link=left exclude each other"));
+  EXPECT_THAT(refused({"ls", "-l", "a=\x1b[2J", "-l", "a=b"}), HasSubstr("a=\\x1b[2J"));
+  for (const auto& words : {std::vector<const char*>{"ls", "-l", "site=rome", "-l", "wall=rome"},
+                            std::vector<const char*>{"ls", "-l", "site=rome", "-l", "site=rome"},
+                            std::vector<const char*>{"ls", "-l", "site=", "-l", "sit=e"}}) {
+    EXPECT_FALSE(parse(words).exit_code.has_value()) << words.back();
+  }
+}
+
 TEST(CtlCommandLine, HelpsAndTellsItsVersion) {
   EXPECT_EQ(parse({"--help"}).exit_code, 0);
   EXPECT_EQ(parse({"--version"}).exit_code, 0);

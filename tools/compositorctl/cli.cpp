@@ -10,6 +10,7 @@
 #include "common/base/whole_words.h"
 #include "common/log/log.h"
 #include "tools/compositorctl/cli_alerts.h"
+#include "tools/compositorctl/cli_checks.h"
 #include "tools/compositorctl/exit_code.h"
 #include "tools/compositorctl/text.h"
 
@@ -389,6 +390,9 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
   declare_alerts(app, commands, line.options, texts.alert);
   try {
     app.parse(with_whole_words(argc, argv, "run"));
+    require_one_value_each("--label", line.options.labels);
+    require_one_value_each("--fact", line.options.facts);
+    require_one_value_each("--for", line.options.wait_for);
   } catch (const CLI::ParseError& error) {
     return ended(app, error);
   }

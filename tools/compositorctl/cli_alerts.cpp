@@ -1,14 +1,6 @@
 #include "tools/compositorctl/cli_alerts.h"
 
-#include <algorithm>
-
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
-#include "common/base/glob.h"
-#include "common/base/log_event.h"
-#include "common/msg/alert.h"
-#include "common/msg/status.h"
+#include "tools/compositorctl/cli_checks.h"
 #include "tools/compositorctl/text.h"
 
 namespace compositord::ctl {
@@ -26,44 +18,6 @@ void declare_who(CLI::App* command, Options& options) {
 void declare_why(CLI::App* command, Options& options) {
   command->add_option("--comment", options.alert.comment, "Why, for the others")->type_name("TEXT");
   command->add_option("--author", options.alert.author, "Who; you, if not given")->type_name("NAME");
-}
-
-template <class E>
-std::vector<std::string> names_of() {
-  std::vector<std::string> names;
-  for (const auto& entry : enum_names(E{})) names.emplace_back(entry.name);
-  return names;
-}
-
-// Empty when the pattern fits one of the known names at least; else what is wrong with it.
-std::string fault_of(std::string_view what, std::string_view pattern, const std::vector<std::string>& known) {
-  const auto fits = [&](const std::string& name) { return glob_matches(pattern, name); };
-  if (std::any_of(known.begin(), known.end(), fits)) return {};
-  const std::vector<std::string> near = nearest(pattern, known, 1);
-  return fmt::format("no {} fits \"{}\"{} There are {}", what, escape_for_log(pattern, 64),
-                     near.empty() ? "." : fmt::format(": did you mean {}?", near.front()), fmt::join(known, ", "));
-}
-
-CLI::Validator is_kind() {
-  return CLI::Validator(
-      [](const std::string& text) { return fault_of("kind of alert", text, names_of<msg::AlertKind>()); }, "");
-}
-
-CLI::Validator is_fact() {
-  return CLI::Validator(
-      [](const std::string& text) {
-        const std::size_t equals = text.find('=');
-        const std::string fact = text.substr(0, equals);
-        const std::string value = equals == std::string::npos ? std::string() : text.substr(equals + 1);
-        if (equals != std::string::npos) {
-          if (fact == "verdict") return fault_of(fact, value, names_of<msg::Verdict>());
-          if (fact == "link") return fault_of("state of a link", value, names_of<msg::Link>());
-          if (fact == "process") return fault_of("state of a process", value, names_of<msg::Process>());
-          if (fact == "progress") return fault_of("state of progress", value, names_of<msg::Progress>());
-        }
-        return std::string("verdict=…, link=…, process=… or progress=… expected, as in verdict=ok");
-      },
-      "");
 }
 
 CLI::Option* add_kind(CLI::App* command, Options& options, const char* meaning) {
@@ -146,24 +100,6 @@ void declare_windows(CLI::App& app, std::map<const CLI::App*, Command>& commands
 }
 
 }  // namespace
-
-CLI::Validator is_duration() {
-  return CLI::Validator(
-      [](const std::string& text) {
-        const Result<Duration> parsed = parse_duration(text);
-        return parsed ? std::string() : parsed.error().text;
-      },
-      "");
-}
-
-CLI::Validator is_label() {
-  return CLI::Validator(
-      [](const std::string& text) {
-        const std::size_t equals = text.find('=');
-        return equals == 0 || equals == std::string::npos ? "KEY=VALUE expected, as in site=berlin" : std::string();
-      },
-      "");
-}
 
 void declare_alerts(CLI::App& app, std::map<const CLI::App*, Command>& commands, Options& options, AlertTexts& texts) {
   declare_list(app, commands, options, texts);

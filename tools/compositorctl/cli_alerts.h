@@ -11,9 +11,6 @@
 
 namespace compositord::ctl {
 
-CLI::Validator is_duration();
-CLI::Validator is_label();
-
 // What CLI11 fills for these commands and take() turns into Options.
 struct AlertTexts {
   std::string length;

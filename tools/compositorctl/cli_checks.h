@@ -1,0 +1,22 @@
+#pragma once
+// What a word of the command line must be. A validator's complaint is for people, and shows nothing that a terminal obeys.
+
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+namespace compositord::ctl {
+
+CLI::Validator is_duration();
+CLI::Validator is_label();
+// A pattern that fits one kind of alert at least.
+CLI::Validator is_kind();
+// verdict, link, process or progress, and a pattern that fits one of its values at least.
+CLI::Validator is_fact();
+
+// Of `pairs`, KEY=VALUE each, of which all must fit: the bus takes one value for each key, and no compositor has two.
+// Throws CLI::ValidationError.
+void require_one_value_each(const std::string& option, const std::vector<std::string>& pairs);
+
+}  // namespace compositord::ctl
