@@ -782,6 +782,24 @@ class Trouble(CtlCase):
         # Until its first report it was unknown, which is an outage, too.
         self.assertIn("no outage of lab/* from ", self.ctl("outages", "--since", "1ms", "lab/*").stderr)
 
+    def test_what_fires_and_is_hidden_is_not_denied(self):
+        agent = self.agent()
+        agent.report(process="killed", signal=9)
+        wait_until(lambda: self.json("alerts"), "the alert of the compositor")
+        self.ctl("maintenance", "start", "wall-*", "--for", "1h")
+        none = "compositorctl: no alert fires"
+        wait_until(lambda: self.json("alerts") == [], "the alert that maintenance hides")
+        self.assertEqual(self.ctl("alerts").stderr, f"{none} except 1 in maintenance (--all shows it)\n")
+        self.assertEqual(self.ctl("alerts", "--all", "--severity", "info").stderr, f"{none} that fits --severity info\n")
+        self.ctl("maintenance", "stop", self.json("maintenance", "ls")[0]["window"])
+        wait_until(lambda: self.json("alerts"), "the alert that is back")
+        self.agents.remove(agent)
+        agent.end()
+        crashed = ("alerts", "wall-*", "--kind", "compositor_*")
+        wait_until(lambda: self.json(*crashed) == [], "the alert that the lost agent explains")
+        self.assertEqual(self.ctl(*crashed).stderr, f"{none} that fits wall-* --kind compositor_* "
+                                                    "except 1 explained by another (--all shows it)\n")
+
 
 class Terminal(CtlCase):
     def on_terminal(self, **environment):

@@ -177,6 +177,18 @@ TEST_F(CtlLine, ShowsAlerts) {
             "1970-01-01 00:00:00.000  a/b  critical alert firing  compositor: gone (acknowledged by eve, silenced)");
 }
 
+TEST(CtlAlerts, CountsWhatIsHiddenByItsReason) {
+  msg::Alert planned;
+  planned.suppressed_by = "maintenance-0000000000000001";
+  msg::Alert explained;
+  explained.suppressed_by = "00000000692ff4c10000000000000001";
+  EXPECT_EQ(hidden_text({}), "");
+  EXPECT_EQ(hidden_text({planned}), " except 1 in maintenance (--all shows it)");
+  EXPECT_EQ(hidden_text({explained}), " except 1 explained by another (--all shows it)");
+  EXPECT_EQ(hidden_text({explained, planned, explained}),
+            " except 2 explained by others and 1 in maintenance (--all shows them)");
+}
+
 TEST_F(CtlLine, TimesBeforeTheEpochAndBeyondTheCalendarAreNoTrouble) {
   EXPECT_EQ(time_text(UnixMs{-1}), "1969-12-31 23:59:59.999");
   EXPECT_FALSE(time_text(UnixMs{INT64_MAX}).empty());

@@ -43,6 +43,16 @@ msg::Value list_params(const Options& options) {
   return params;
 }
 
+Outcome<std::vector<msg::Alert>> read_alerts(const std::vector<msg::Value>& raw, const std::string& method) {
+  std::vector<msg::Alert> alerts;
+  for (const msg::Value& value : raw) {
+    Outcome<msg::Alert> alert = read_as<msg::Alert>(value, "bus.alert " + method);
+    if (!alert) return tl::unexpected<Failure>(alert.error());
+    alerts.push_back(std::move(*alert));
+  }
+  return alerts;
+}
+
 // The filter of list_params(), for what the feed brings.
 bool is_meant(const Options& options, const msg::Alert& alert) {
   const std::vector<std::string>& kinds = options.alert.kinds;
@@ -66,10 +76,26 @@ std::string none_text(const Options& options) {
   return text;
 }
 
+// What fires, was asked for and is left out, since others or maintenance explain it.
+Outcome<std::vector<msg::Alert>> fetch_hidden(Session& session) {
+  Options all = session.options;
+  if (all.alert.all || all.alert.history) return std::vector<msg::Alert>();
+  all.alert.all = true;
+  const Outcome<std::vector<msg::Value>> raw = fetch_all(session.bus, "bus.alert", "list", list_params(all));
+  if (!raw) return tl::unexpected<Failure>(raw.error());
+  Outcome<std::vector<msg::Alert>> alerts = read_alerts(*raw, "list");
+  // One that fired since the list was read is not hidden.
+  if (alerts) std::erase_if(*alerts, [](const msg::Alert& alert) { return alert.suppressed_by.empty(); });
+  return alerts;
+}
+
 Outcome<ExitCode> say_none(Session& session) {
   const Options& options = session.options;
   const std::vector<std::string>& ids = options.alert.ids;
-  session.console.note(none_text(options));
+  const Outcome<std::vector<msg::Alert>> hidden = fetch_hidden(session);
+  if (!hidden) return tl::unexpected<Failure>(hidden.error());
+  session.console.note(none_text(options) + hidden_text(*hidden));
+  if (!hidden->empty()) return ExitCode::kDone;
   // A host, a site, the fleet and the bus are none of the compositors.
   const auto is_other = [](const std::string& id) { return id.starts_with('@'); };
   if (ids.empty() && options.labels.empty()) return ExitCode::kDone;
@@ -181,17 +207,15 @@ Outcome<ExitCode> run_alerts(Session& session) {
   const std::string method = options.alert.history ? "history" : "list";
   const Outcome<std::vector<msg::Value>> raw = fetch_all(session.bus, "bus.alert", method, list_params(options));
   if (!raw) return tl::unexpected<Failure>(raw.error());
-  std::vector<msg::Alert> alerts;
-  msg::Value json = msg::Value::array();
-  for (const msg::Value& value : *raw) {
-    Outcome<msg::Alert> alert = read_as<msg::Alert>(value, "bus.alert " + method);
-    if (!alert) return tl::unexpected<Failure>(alert.error());
-    alerts.push_back(std::move(*alert));
-    json.push(value);
+  const Outcome<std::vector<msg::Alert>> alerts = read_alerts(*raw, method);
+  if (!alerts) return tl::unexpected<Failure>(alerts.error());
+  if (options.json) {
+    msg::Value json = msg::Value::array();
+    for (const msg::Value& alert : *raw) json.push(alert);
+    return done(session.console.print_line(safe_json(json, 2)));
   }
-  if (options.json) return done(session.console.print_line(safe_json(json, 2)));
-  if (alerts.empty()) return say_none(session);
-  return done(session.console.print(alert_table(alerts, unix_now(), session.console.coloured())));
+  if (alerts->empty()) return say_none(session);
+  return done(session.console.print(alert_table(*alerts, unix_now(), session.console.coloured())));
 }
 
 Outcome<ExitCode> run_ack(Session& session) {

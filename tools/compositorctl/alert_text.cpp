@@ -1,5 +1,8 @@
 #include "tools/compositorctl/alert_text.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include <fmt/format.h>
 
 namespace compositord::ctl {
@@ -10,15 +13,31 @@ Colour colour_of(msg::AlertSeverity severity, msg::AlertState state) {
   return severity == msg::AlertSeverity::kCritical ? Colour::kRed : Colour::kYellow;
 }
 
+namespace {
+
+bool in_maintenance(const msg::Alert& alert) { return alert.suppressed_by.starts_with("maintenance-"); }
+
+}  // namespace
+
 std::string alert_note(const msg::Alert& alert) {
   std::string note;
   const auto add = [&](const std::string& text) { note += (note.empty() ? "" : ", ") + text; };
   if (alert.acked) add("acknowledged by " + safe_text(alert.acked->author));
   if (!alert.silenced_by.empty()) add("silenced");
-  if (alert.suppressed_by.starts_with("maintenance-")) add("in maintenance");
-  if (!alert.suppressed_by.empty() && !alert.suppressed_by.starts_with("maintenance-"))
-    add("explained by another alert");
+  if (in_maintenance(alert)) add("in maintenance");
+  if (!alert.suppressed_by.empty() && !in_maintenance(alert)) add("explained by another alert");
   return note;
+}
+
+std::string hidden_text(const std::vector<msg::Alert>& hidden) {
+  if (hidden.empty()) return {};
+  const auto planned = std::count_if(hidden.begin(), hidden.end(), in_maintenance);
+  const auto explained = std::ssize(hidden) - planned;
+  std::string text = " except ";
+  if (explained > 0) text += fmt::format("{} explained by {}", explained, explained == 1 ? "another" : "others");
+  if (explained > 0 && planned > 0) text += " and ";
+  if (planned > 0) text += fmt::format("{} in maintenance", planned);
+  return text + (hidden.size() == 1 ? " (--all shows it)" : " (--all shows them)");
 }
 
 std::string alert_table(const std::vector<msg::Alert>& alerts, UnixMs now, bool coloured) {
