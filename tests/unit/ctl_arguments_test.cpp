@@ -249,10 +249,20 @@ TEST(CtlCommandLine, RefusesKindsAndFactsThatCanNeverBe) {
   EXPECT_THAT(refused({"wait", "--for", "verdict="}), HasSubstr("no verdict fits \"\""));
   EXPECT_THAT(refused({"wait", "--for", "verdit=ok"}),
               HasSubstr("verdict=…, link=…, process=… or progress=… expected"));
-  for (const auto& words : {std::vector<const char*>{"alerts", "--kind", "output_*"},
-                            std::vector<const char*>{"alerts", "--kind", "*_lost"},
-                            std::vector<const char*>{"wait", "--for", "verdict=d*", "--for", "link=connected"},
-                            std::vector<const char*>{"wait", "--for", "process=killed", "--for", "progress=s?ow"}}) {
+  EXPECT_THAT(refused({"wait", "--for", "compositor=sway"}), HasSubstr("or progress=… expected"));
+  EXPECT_THAT(
+      refused({"run", "*", "--fact", "verdict=okk", "output.list"}),
+      HasSubstr("no verdict fits \"okk\": did you mean ok? There are ok, degraded, down, unknown, maintenance"));
+  EXPECT_THAT(refused({"run", "*", "--fact", "link=conected", "output.list"}), HasSubstr("did you mean connected?"));
+  EXPECT_THAT(refused({"run", "*", "--fact", "verdit=ok", "output.list"}),
+              HasSubstr("compositor=…, version=…, verdict=…, link=…, process=… or progress=… expected"));
+  for (const auto& words :
+       {std::vector<const char*>{"alerts", "--kind", "output_*"},
+        std::vector<const char*>{"alerts", "--kind", "*_lost"},
+        std::vector<const char*>{"wait", "--for", "verdict=d*", "--for", "link=connected"},
+        std::vector<const char*>{"wait", "--for", "process=killed", "--for", "progress=s?ow"},
+        std::vector<const char*>{"run", "*", "--fact", "compositor=nosuch", "output.list"},
+        std::vector<const char*>{"run", "*", "--fact", "verdict=d*", "--fact", "version=1.*", "output.list"}}) {
     EXPECT_FALSE(parse(words).exit_code.has_value()) << words[2];
   }
 }

@@ -169,7 +169,7 @@ void declare_calls(CLI::App& app, std::map<const CLI::App*, Command>& commands, 
       ->type_name("KEY=VALUE");
   run->add_option("--fact", options.facts,
                   "With a pattern: only those of which this holds; verdict=ok, compositor=sway")
-      ->check(is_label())
+      ->check(is_fact(FactsOf::kSelector))
       ->allow_extra_args(false)
       ->type_name("FACT=VALUE");
   run->add_option("--batch", options.batch, "With a pattern: so many at a time; all if not given")

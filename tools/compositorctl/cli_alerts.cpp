@@ -109,7 +109,7 @@ void declare_alerts(CLI::App& app, std::map<const CLI::App*, Command>& commands,
   declare_who(wait, options);
   wait->add_option("--for", options.wait_for, "verdict=ok, link=lost, …; of several all must hold")
       ->required()
-      ->check(is_fact())
+      ->check(is_fact(FactsOf::kStatus))
       ->allow_extra_args(false)
       ->type_name("FACT=VALUE");
   wait->footer(

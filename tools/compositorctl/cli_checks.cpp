@@ -57,19 +57,22 @@ CLI::Validator is_kind() {
       [](const std::string& text) { return fault_of("kind of alert", text, names_of<msg::AlertKind>()); }, "");
 }
 
-CLI::Validator is_fact() {
+CLI::Validator is_fact(FactsOf where) {
   return CLI::Validator(
-      [](const std::string& text) {
+      [where](const std::string& text) {
         const std::size_t equals = text.find('=');
         const std::string fact = text.substr(0, equals);
         const std::string value = equals == std::string::npos ? std::string() : text.substr(equals + 1);
+        const bool selects = where == FactsOf::kSelector;
         if (equals != std::string::npos) {
           if (fact == "verdict") return fault_of(fact, value, names_of<msg::Verdict>());
           if (fact == "link") return fault_of("state of a link", value, names_of<msg::Link>());
           if (fact == "process") return fault_of("state of a process", value, names_of<msg::Process>());
           if (fact == "progress") return fault_of("state of progress", value, names_of<msg::Progress>());
+          if (selects && (fact == "compositor" || fact == "version")) return std::string();
         }
-        return std::string("verdict=…, link=…, process=… or progress=… expected, as in verdict=ok");
+        return fmt::format("{}verdict=…, link=…, process=… or progress=… expected, as in verdict=ok",
+                           selects ? "compositor=…, version=…, " : "");
       },
       "");
 }

@@ -1,6 +1,7 @@
 #pragma once
 // What a word of the command line must be. A validator's complaint is for people, and shows nothing that a terminal obeys.
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -12,8 +13,12 @@ CLI::Validator is_duration();
 CLI::Validator is_label();
 // A pattern that fits one kind of alert at least.
 CLI::Validator is_kind();
-// verdict, link, process or progress, and a pattern that fits one of its values at least.
-CLI::Validator is_fact();
+enum class FactsOf : std::uint8_t {
+  kStatus,   // verdict, link, process and progress
+  kSelector  // these, and compositor and version, whose values nobody can list
+};
+// One of these facts, and a pattern that fits one of its values at least.
+CLI::Validator is_fact(FactsOf where);
 
 // Of `pairs`, KEY=VALUE each, of which all must fit: the bus takes one value for each key, and no compositor has two.
 // Throws CLI::ValidationError.
