@@ -18,8 +18,6 @@ constexpr std::size_t kBytesPerOutcomeMax = 1U << 20U;  // more of one answer is
 constexpr std::string_view kNotKept =
     "this call was carried out before; its answer was too large to be kept and is left out";
 
-std::string key_of(const std::string& service, const std::string& idem) { return service + '\0' + idem; }
-
 // A worker's answer as another caller wants it: with its own id, in its own encoding.
 wire::Frames readdressed(const wire::Frames& body, const CallMark& call) {
   Result<msg::Reply> reply = msg::looks_like_call(body) ? msg::parse_reply(body) : fail(Status::kMalformed, {});
@@ -47,7 +45,7 @@ std::optional<std::uint64_t> IdempotentCalls::admit(const Client& client, const 
     ++counters_.requests_refused;
     send_reply(client, msg::error_reply(call.encoding, call.id, Error{status, std::move(text)}), counters_, out);
   };
-  std::string key = key_of(client.service, idem);
+  Key key{client.service, idem};
   std::string digest = digest_of(body);
   const auto known = by_key_.find(key);
   if (known == by_key_.end()) {
@@ -81,7 +79,7 @@ std::optional<std::uint64_t> IdempotentCalls::admit(const Client& client, const 
 }
 
 bool IdempotentCalls::knows(const std::string& service, const std::string& idem) const {
-  return by_key_.contains(key_of(service, idem));
+  return by_key_.contains({service, idem});
 }
 
 void IdempotentCalls::on_outcome(Outcome&& outcome, Instant now, Outputs& out) {

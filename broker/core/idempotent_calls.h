@@ -7,8 +7,10 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "broker/core/broker_config.h"
@@ -48,8 +50,9 @@ class IdempotentCalls {
     wire::Frames body;
     Error error;  // unless it was answered
   };
+  using Key = std::pair<std::string, std::string>;  // service and idem key
   struct CallEntry {
-    std::string key;
+    Key key;
     std::string digest;  // of method and parameters
     std::vector<Caller> callers;
     std::vector<Part> parts;
@@ -67,7 +70,7 @@ class IdempotentCalls {
   const BrokerConfig& config_;
   Counters& counters_;
   std::unordered_map<std::uint64_t, CallEntry> calls_;
-  std::unordered_map<std::string, std::uint64_t> by_key_;
+  std::map<Key, std::uint64_t> by_key_;
   std::deque<std::uint64_t> ended_;  // in the order in which they ended; may name some that are gone
   std::size_t bytes_ = 0;
   std::uint64_t last_number_ = 0;

@@ -6,16 +6,10 @@
 
 namespace compositord::broker {
 
-namespace {
-
-std::string key_of(const std::string& service, const std::string& idem) { return service + '\0' + idem; }
-
-}  // namespace
-
 Job& JobTable::add(JobRecord record) {
   const JobNumber number = ++last_number_;
   CHECK(ids_.emplace(record.id, number).second);
-  if (!record.idem.empty()) keys_[key_of(record.service, record.idem)] = number;
+  if (!record.idem.empty()) keys_[{record.service, record.idem}] = number;
   Job& job = jobs_[number];
   job.number = number;
   job.record = std::move(record);
@@ -24,7 +18,7 @@ Job& JobTable::add(JobRecord record) {
 }
 
 void JobTable::remove(Job& job) {
-  const auto key = keys_.find(key_of(job.record.service, job.record.idem));
+  const auto key = keys_.find({job.record.service, job.record.idem});
   if (key != keys_.end() && key->second == job.number) keys_.erase(key);
   ids_.erase(job.record.id);
   bytes_ -= job.bytes;
@@ -47,7 +41,7 @@ Job* JobTable::find(const std::string& id) {
 }
 
 Job* JobTable::find_by_key(const std::string& service, const std::string& idem) {
-  const auto it = keys_.find(key_of(service, idem));
+  const auto it = keys_.find({service, idem});
   return it == keys_.end() ? nullptr : find(it->second);
 }
 

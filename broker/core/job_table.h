@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "broker/core/record.h"
@@ -68,7 +69,7 @@ class JobTable {
  private:
   std::map<JobNumber, Job> jobs_;
   std::map<std::string, JobNumber> ids_;
-  std::map<std::string, JobNumber> keys_;  // service, 0 byte, idem
+  std::map<std::pair<std::string, std::string>, JobNumber> keys_;  // by service and idem key
   std::unordered_map<std::string, JobQueue> queues_;
   std::size_t bytes_ = 0;
   JobNumber last_number_ = 0;
