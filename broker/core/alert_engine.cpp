@@ -88,6 +88,7 @@ void AlertEngine::load(const std::vector<AlertRecord>& alerts, const std::vector
     load_firing(std::move(life), now, out);
   }
   load_members(now, out);
+  if (!by_id_.empty()) returned_by_ = now.instant + config_.return_grace;
   arm(now);
 }
 
@@ -201,7 +202,7 @@ void AlertEngine::observe(const msg::Status& status, const std::vector<Fault>& f
   }
   for (const std::string& about : over) gone(Key{status.id, about}, now, out);
   for (it = tracks_.lower_bound(Key{status.id, {}}); it != tracks_.end() && it->first.first == status.id; ++it) {
-    review(it->first, it->second, now, out);
+    review(it->first, it->second, reported, now, out);
   }
   arm(now);
 }
@@ -398,6 +399,10 @@ bool AlertEngine::on_timer(TimerKind kind, Now now, Outputs& out) {
     set_due(key, tracks_.at(key), kNever);
     due(key, now, out);
   }
+  if (returned_by_ && *returned_by_ <= now.instant) {
+    returned_by_.reset();
+    review_all(now, out);
+  }
   return windows_changed(now, out);
 }
 
@@ -411,7 +416,7 @@ bool AlertEngine::windows_changed(Now now, Outputs& out) {
 void AlertEngine::arm(Now now) {
   constexpr std::int64_t kDayMs = std::int64_t{24} * 3'600 * 1'000;  // the calendar is looked at again then
   const std::int64_t until_window = std::min(kDayMs, windows_.next_change(now.calendar).ms - now.calendar.ms);
-  Instant at = due_.empty() ? kNever : due_.begin()->first;
+  Instant at = std::min(due_.empty() ? kNever : due_.begin()->first, returned_by_.value_or(kNever));
   at = std::min(at, now.instant + std::chrono::milliseconds(std::max<std::int64_t>(0, until_window)));
   timers_.cancel(timer_);
   timer_ = timers_.arm(at, TimerKind::kAlert, 0);
@@ -465,7 +470,7 @@ std::string AlertEngine::suppressor(const Key& key, const Track& track, UnixMs n
 }
 
 // What hides this alert, or keeps it from people, may have come or gone.
-void AlertEngine::review(const Key& key, Track& track, Now now, Outputs& out) {
+void AlertEngine::review(const Key& key, Track& track, bool known, Now now, Outputs& out) {
   if (track.phase == Phase::kPending && track.due == kNever) {
     // It was in maintenance; fire() looks whether it still is. Who were lost meanwhile are lost together.
     if (track.fault.kind == msg::AlertKind::kAgentLost && track.awaited != Awaited::kReport) {
@@ -478,6 +483,8 @@ void AlertEngine::review(const Key& key, Track& track, Now now, Outputs& out) {
   std::string suppressed_by = suppressor(key, track, now.calendar);
   std::string silenced_by = windows_.silence_for(alert, now.calendar);
   if (suppressed_by == alert.suppressed_by && silenced_by == alert.silenced_by) return;
+  const bool appears = suppressed_by.empty() && silenced_by.empty();
+  if (appears && !known && returned_by_ && now.instant < *returned_by_) return;
   alert.suppressed_by = std::move(suppressed_by);
   alert.silenced_by = std::move(silenced_by);
   if (track.life->told || alert.suppressed_by.empty()) tell(*track.life, alert.severity, now, out);
@@ -487,12 +494,12 @@ void AlertEngine::review(const Key& key, Track& track, Now now, Outputs& out) {
 void AlertEngine::review_below(const Key& key, Now now, Outputs& out) {
   for (auto below = tracks_.lower_bound(Key{key.first, {}}); below != tracks_.end() && below->first.first == key.first;
        ++below) {
-    if (below->second.life && below->first != key) review(below->first, below->second, now, out);
+    if (below->second.life && below->first != key) review(below->first, below->second, false, now, out);
   }
 }
 
 void AlertEngine::review_all(Now now, Outputs& out) {
-  for (auto& [key, track] : tracks_) review(key, track, now, out);
+  for (auto& [key, track] : tracks_) review(key, track, false, now, out);
 }
 
 const AlertLife* AlertEngine::find(const std::string& alert) const {

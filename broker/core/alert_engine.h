@@ -126,7 +126,8 @@ class AlertEngine {
   void take_fault(const Key& key, Track& track);
   // The alert that explains this one, or the maintenance window it is in; empty: none.
   std::string suppressor(const Key& key, const Track& track, UnixMs now) const;
-  void review(const Key& key, Track& track, Now now, Outputs& out);
+  // `known`: the agent has just said that it is so.
+  void review(const Key& key, Track& track, bool known, Now now, Outputs& out);
   void review_below(const Key& key, Now now, Outputs& out);
   void review_all(Now now, Outputs& out);
 
@@ -159,6 +160,8 @@ class AlertEngine {
   std::map<Key, Track> tracks_;
   std::set<std::pair<Instant, Key>> due_;
   TimerId timer_ = 0;
+  // Until then agents may come back that were there in an earlier run: what was hidden then is no news before they speak.
+  std::optional<Instant> returned_by_;
   std::map<std::string, Key> by_id_;        // what fires
   std::map<std::string, AlertLife> ended_;  // the newest history_max
   std::map<std::string, Site> sites_;       // by group subject

@@ -94,7 +94,7 @@ bool AlertWindows::advance(UnixMs now, Outputs& out) {
 }
 
 UnixMs AlertWindows::next_change(UnixMs now) const {
-  UnixMs next{std::numeric_limits<std::int64_t>::max()};
+  UnixMs next{changed_ ? now.ms : std::numeric_limits<std::int64_t>::max()};
   for (const auto& [id, entry] : windows_) {
     next = std::min(next, entry.window.from > now ? entry.window.from : entry.window.until);
   }

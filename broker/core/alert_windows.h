@@ -30,7 +30,7 @@ class AlertWindows {
   Result<std::uint64_t> end(const std::string& window, msg::WindowKind kind, Outputs& out);
   // Forgets those that are over. True: some window began or ended since the last call, so that things are to be judged anew.
   [[nodiscard]] bool advance(UnixMs now, Outputs& out);
-  // When the next one begins or ends; the greatest time when none does.
+  // When the next one begins or ends: `now` when advance() was not told of it yet; the greatest time when none does.
   UnixMs next_change(UnixMs now) const;
 
   // The silence that keeps this alert from people, or empty.

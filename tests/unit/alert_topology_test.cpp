@@ -177,8 +177,52 @@ TEST_F(AlertTopologyTest, ASilenceThatEndedWhileThereWasNoBrokerHidesNothingMore
   move_to(now_.instant + seconds(120));
   restart();
   pass(milliseconds(1));
+  EXPECT_THAT(notices(), IsEmpty()) << "nobody knows whether it is still so";
+  report("wall/0", {kKilled});
   EXPECT_THAT(notices(), ElementsAre("firing critical wall/0"));
   EXPECT_EQ(last_.silenced_by, "");
+}
+
+TEST_F(AlertTopologyTest, WhatASilenceHidIsNoNewsWhenItIsOverOnceTheBrokerIsBack) {
+  report("wall/0");
+  open_window(msg::WindowKind::kSilence, "*", seconds(60));
+  report("wall/0", {kKilled});
+  move_to(now_.instant + seconds(120));
+  told();
+  restart();
+  pass(seconds(1));
+  report("wall/0");
+  pass(seconds(60));
+  EXPECT_THAT(notices(), IsEmpty());
+  EXPECT_THAT(told(), ElementsAre("resolved critical/wall/0 compositor"));
+}
+
+TEST_F(AlertTopologyTest, WhatASilenceHidIsNewsWhenNobodySpeaksOfItAnyMore) {
+  report("wall/0");
+  open_window(msg::WindowKind::kSilence, "*", seconds(60));
+  lose("wall/0");
+  pass(seconds(1));
+  move_to(now_.instant + seconds(120));
+  restart();
+  pass(config_.return_grace - milliseconds(1));
+  EXPECT_THAT(notices(), IsEmpty());
+  pass(milliseconds(1));
+  EXPECT_THAT(notices(), ElementsAre("firing warning wall/0"));
+}
+
+TEST_F(AlertTopologyTest, ASilenceThatBeganWhileThereWasNoBrokerHidesAtOnce) {
+  report("wall/0", {kKilled});
+  msg::AlertWindow window;
+  window.selector = msg::Value::map({{"ids", msg::Value::array({"*"})}});
+  window.from = UnixMs{now_.calendar.ms + 60'000};
+  window.until = UnixMs{now_.calendar.ms + 300'000};
+  window.author = "eve";
+  const Result<AlertWindows::Added> added = engine().windows().add(window, now_.calendar, out_);
+  apply();
+  move_to(now_.instant + seconds(120));
+  restart();
+  pass(milliseconds(1));
+  EXPECT_EQ(last_.silenced_by, added->window);
 }
 
 TEST_F(AlertTopologyTest, AnIdOfAWindowNeverMeansAnother) {
@@ -195,7 +239,7 @@ TEST_F(AlertTopologyTest, MaintenanceThatEndedWhileThereWasNoBrokerHidesNothingM
   EXPECT_THAT(last_.suppressed_by, HasSubstr("maintenance"));
   move_to(now_.instant + seconds(120));
   restart();
-  pass(milliseconds(1));
+  report("wall/0", {kKilled});
   EXPECT_EQ(last_.suppressed_by, "");
 }
 
