@@ -118,6 +118,7 @@ void SimBroker::apply_outputs() {
     digest_.add(frames);
     published_(frames);
   }
+  for (const msg::Alert& alert : out.notices) notify(alert);
   for (const LogEvent& event : out.log) {
     std::string text = "broker: " + to_text(event);
     digest_.add(text);
@@ -144,6 +145,15 @@ void SimBroker::commit(broker::StoreWrite write) {
       if (const auto* job = std::get_if<broker::JobRecord>(&write.record)) ledger_.stored(*job, calendar_max_);
     }
     push(broker::input::StoreDone{write.commit_id, std::move(result)});
+  });
+}
+
+void SimBroker::notify(const msg::Alert& alert) {
+  if (!notifier_) return;
+  notifier_(alert);
+  const broker::input::NoticeDone done{alert.alert, alert.change};
+  events_.after(random_.between(milliseconds(1), milliseconds(200)), [this, epoch = epoch_, done] {
+    if (epoch == epoch_) push(done);
   });
 }
 

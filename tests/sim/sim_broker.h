@@ -27,6 +27,8 @@ class SimBroker {
   SimBroker(const SimBroker&) = delete;
   SimBroker& operator=(const SimBroker&) = delete;
   void add_link(Link& link) { links_.push_back(&link); }
+  // Sees every notice; its end comes back a moment later. Without it, nobody is ever notified.
+  void set_notifier(std::function<void(const msg::Alert&)> notifier) { notifier_ = std::move(notifier); }
 
   void start();
   // Told: the kernel closes its connections. Not told: the machine lost its power.
@@ -60,6 +62,7 @@ class SimBroker {
   void step(broker::Input input);
   void apply_outputs();
   void commit(broker::StoreWrite write);
+  void notify(const msg::Alert& alert);
 
   EventQueue& events_;
   Random random_;
@@ -67,6 +70,7 @@ class SimBroker {
   Failures& failures_;
   Ledger& ledger_;
   std::function<void(const wire::Frames&)> published_;
+  std::function<void(const msg::Alert&)> notifier_;
   std::vector<Link*> links_;
   LoopModel loop_;
   std::unique_ptr<broker::BrokerCore> core_;
