@@ -16,6 +16,8 @@
 
 #include <fmt/format.h>
 
+#include "agent/process/late_reaping.h"
+
 namespace compositord::agent {
 
 namespace {
@@ -169,10 +171,7 @@ ChildProcess::~ChildProcess() {
   if (state_ == State::kEnded || lives_on_) return;
   ::kill(-pid_, SIGKILL);
   ::kill(pid_, SIGKILL);  // also before it leads its group
-  // A killed process ends at once, unless the kernel itself holds it; then init will reap it.
-  pollfd ended{pidfd_.get(), POLLIN, 0};
-  ::poll(&ended, 1, 50);
-  ::waitpid(pid_, nullptr, WNOHANG);
+  reap_killed(pid_, std::move(pidfd_));
 }
 
 void ChildProcess::poll_fds(std::vector<pollfd>& fds) const {

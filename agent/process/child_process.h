@@ -54,7 +54,7 @@ class ChildProcess {
 
   ChildProcess(ChildProcess&& other) noexcept;
   ChildProcess& operator=(ChildProcess&&) = delete;
-  // Kills what still runs and reaps it, unless it is to live on.
+  // Kills what still runs and reaps it (late_reaping.h), unless it is to live on.
   ~ChildProcess();
 
   struct News {

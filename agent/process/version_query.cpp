@@ -15,6 +15,8 @@
 
 #include <fmt/format.h>
 
+#include "agent/process/late_reaping.h"
+
 namespace compositord::agent {
 
 namespace {
@@ -133,11 +135,7 @@ VersionQuery::VersionQuery(VersionQuery&& other) noexcept
 VersionQuery::~VersionQuery() {
   if (child_ == 0 || reap()) return;
   ::kill(-child_, SIGKILL);  // it leads a process group: with what it started
-  // A killed process ends at once, unless the kernel itself holds it (a dead network file system); then it stays a
-  // zombie of ours, which costs less than a loop that hangs.
-  pollfd ended{child_pidfd_.get(), POLLIN, 0};
-  ::poll(&ended, 1, 50);
-  reap();
+  reap_killed(child_, std::move(child_pidfd_));
 }
 
 void VersionQuery::poll_fds(std::vector<pollfd>& fds) const {

@@ -6,15 +6,22 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
+#include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <iterator>
+#include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace compositord::agent {
 namespace {
@@ -156,6 +163,72 @@ TEST_F(ChildProcessTest, ADestroyedOneIsKilledAndReaped) {
   }
   EXPECT_EQ(::kill(pid, 0), -1);
   EXPECT_EQ(errno, ESRCH);
+}
+
+// Traces a process, so that its end is its tracer's to see first: its parent can't reap it before that lets go of it.
+class Tracer {
+ public:
+  explicit Tracer(pid_t traced) {
+    std::array<int, 2> begun{};
+    std::array<int, 2> over{};
+    EXPECT_EQ(::pipe2(begun.data(), O_CLOEXEC), 0);
+    EXPECT_EQ(::pipe2(over.data(), O_CLOEXEC), 0);
+    pid_ = ::fork();
+    if (pid_ == 0) {
+      ::close(over[1]);
+      const char seized = ::ptrace(PTRACE_SEIZE, traced, nullptr, nullptr) == 0 ? 'y' : 'n';
+      static_cast<void>(::write(begun[1], &seized, 1) == 1);
+      char end = 0;
+      static_cast<void>(::read(over[0], &end, 1) == 0);
+      ::_exit(0);
+    }
+    ::close(begun[1]);
+    ::close(over[0]);
+    over_ = over[1];
+    char seized = 0;
+    EXPECT_EQ(::read(begun[0], &seized, 1), 1);
+    EXPECT_EQ(seized, 'y') << "it can't be traced";
+    ::close(begun[0]);
+  }
+  Tracer(const Tracer&) = delete;
+  Tracer& operator=(const Tracer&) = delete;
+  ~Tracer() { let_go(); }
+  void let_go() {
+    if (pid_ == 0) return;
+    ::close(over_);
+    ::waitpid(std::exchange(pid_, 0), nullptr, 0);
+  }
+
+ private:
+  pid_t pid_ = 0;
+  int over_ = -1;
+};
+
+bool is_child(pid_t pid) {
+  siginfo_t info{};
+  return ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
+TEST_F(ChildProcessTest, AKilledOneThatTakesItsTimeToDieIsReapedWhenItDoes) {
+  const std::size_t before = open_descriptors();
+  std::optional<ChildProcess> child = start({"/usr/bin/python3", "-c",
+                                             "import ctypes, signal\n"
+                                             "PR_SET_PTRACER = 0x59616d61\n"
+                                             "ctypes.CDLL(None).prctl(PR_SET_PTRACER, ctypes.c_ulong(-1))\n"
+                                             "print('ready', flush=True)\n"
+                                             "signal.pause()"});
+  Seen seen;
+  serve(*child, seen, [&] { return seen.output == "ready\n"; });
+  const pid_t pid = child->pid();
+  Tracer tracer(pid);
+  child.reset();
+  EXPECT_TRUE(is_child(pid)) << "it was not held";
+  tracer.let_go();
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while ((is_child(pid) || open_descriptors() != before) && std::chrono::steady_clock::now() < deadline)
+    ::sched_yield();
+  EXPECT_FALSE(is_child(pid)) << "it stays a zombie";
+  EXPECT_EQ(open_descriptors(), before);
 }
 
 TEST_F(ChildProcessTest, FiftyOfThemLeaveNoZombieAndNoDescriptor) {
