@@ -85,7 +85,13 @@ void ZmqSocket::set_option(int option, int value) {
   CHECK(zmq_setsockopt(handle_, option, &value, sizeof(value)) == 0);
 }
 
+// By default libzmq knows no IPv6, and with it no endpoint is bound or looked for as before: only where an address says so.
+void ZmqSocket::allow_ipv6(const std::string& endpoint) {
+  if (endpoint.starts_with("tcp://[")) set_option(ZMQ_IPV6, 1);
+}
+
 Result<std::string> ZmqSocket::bind(const std::string& endpoint) {
+  allow_ipv6(endpoint);
   constexpr std::string_view kIpc = "ipc://";
   // libzmq removes a socket file that is in its way, even a live one: look first whether somebody answers there.
   if (endpoint.starts_with(kIpc) && somebody_listens(endpoint.substr(kIpc.size()))) {
@@ -99,6 +105,7 @@ Result<std::string> ZmqSocket::bind(const std::string& endpoint) {
 }
 
 Result<void> ZmqSocket::connect(const std::string& endpoint) {
+  allow_ipv6(endpoint);
   if (zmq_connect(handle_, endpoint.c_str()) != 0) return endpoint_error("connect to", endpoint, zmq_errno());
   return {};
 }

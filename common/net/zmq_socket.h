@@ -47,6 +47,7 @@ class ZmqSocket {
   ZmqSocket(ZmqContext& context, int type, const wire::MessageLimits& limits);
   SendOutcome send_frames(wire::Frames&& frames, std::size_t first = 0);
   void set_option(int option, int value);
+  void allow_ipv6(const std::string& endpoint);
   void* handle_ = nullptr;
 
  private:

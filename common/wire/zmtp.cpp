@@ -24,14 +24,14 @@ constexpr std::string_view kRestOfGreeting(
 constexpr std::size_t kMechanismBytes = 20;
 // The command READY with the properties Socket-Type and Identity, which is empty.
 constexpr std::string_view kReady("\x04\x29\x05READY\x0bSocket-Type\0\0\0\x06ROUTER\x08Identity\0\0\0\0", 43);
-constexpr std::string_view kSocketTypeRouter = "\x06";    // 15/ZMTP
-constexpr std::string_view kEmptyIdentity2_0("\0\0", 2);  // a frame
+constexpr std::string_view kSocketTypeRouter = "\x06";  // 15/ZMTP
+constexpr std::string_view kEmptyIdentity2("\0\0", 2);  // a frame
 
 // The flags of 2.0 and later.
 constexpr unsigned kMore = 1;
 constexpr unsigned kLong = 2;
 constexpr unsigned kCommand = 4;
-constexpr unsigned char kLongLength1_0 = 0xff;
+constexpr unsigned char kLongLength1 = 0xff;
 constexpr std::size_t kLongLengthBytes = 8;
 constexpr std::size_t kIdentityBytesMax = 255;
 // Of READY, and of a command after it: the ones that mean something to us have at most some 300 bytes.
@@ -117,9 +117,9 @@ void answer_command(std::string_view body, std::string& answer) {
 std::string_view zmtp_signature() noexcept { return kSignature; }
 
 void append_frame_header(ZmtpFraming framing, std::size_t size, bool more, std::string& out) {
-  if (framing == ZmtpFraming::k1_0) {
-    const bool is_long = size + 1 >= kLongLength1_0;
-    out.push_back(static_cast<char>(is_long ? kLongLength1_0 : size + 1));
+  if (framing == ZmtpFraming::k1) {
+    const bool is_long = size + 1 >= kLongLength1;
+    out.push_back(static_cast<char>(is_long ? kLongLength1 : size + 1));
     if (is_long) append_number(size + 1, out);
     out.push_back(static_cast<char>(more ? kMore : 0));
     return;
@@ -130,8 +130,8 @@ void append_frame_header(ZmtpFraming framing, std::size_t size, bool more, std::
 }
 
 std::string_view ZmtpReader::welcome() const noexcept {
-  if (framing_ == ZmtpFraming::k1_0) return {};  // the signature was all
-  return has_commands_ ? kReady : kEmptyIdentity2_0;
+  if (framing_ == ZmtpFraming::k1) return {};  // the signature was all
+  return has_commands_ ? kReady : kEmptyIdentity2;
 }
 
 Event ZmtpReader::read(std::string_view& bytes, std::string& answer) {
@@ -173,8 +173,8 @@ std::optional<std::string_view> ZmtpReader::collect(std::string_view& bytes, std
 
 std::optional<Event> ZmtpReader::read_signature(std::string_view& bytes, std::string& answer) {
   if (bytes.empty() && collected_.empty()) return Event::kNothing;
-  if (collected_.empty() && byte_of(bytes, 0) != kLongLength1_0) {  // the length of an identity of 1.0
-    framing_ = ZmtpFraming::k1_0;
+  if (collected_.empty() && byte_of(bytes, 0) != kLongLength1) {  // the length of an identity of 1.0
+    framing_ = ZmtpFraming::k1;
     state_ = State::kHandshake;
     return std::nullopt;
   }
@@ -227,8 +227,8 @@ std::optional<Event> ZmtpReader::read_socket_type(std::string_view& bytes, std::
 std::optional<Event> ZmtpReader::read_header(std::string_view& bytes, std::string& answer) {
   if (bytes.empty()) return Event::kNothing;
   const unsigned first = byte_of(collected_.empty() ? bytes : collected_, 0);
-  const bool is_long = framing_ == ZmtpFraming::k1_0 ? first == kLongLength1_0 : (first & kLong) != 0;
-  const std::size_t size = (framing_ == ZmtpFraming::k1_0 && is_long ? 2 : 1) + (is_long ? kLongLengthBytes : 1);
+  const bool is_long = framing_ == ZmtpFraming::k1 ? first == kLongLength1 : (first & kLong) != 0;
+  const std::size_t size = (framing_ == ZmtpFraming::k1 && is_long ? 2 : 1) + (is_long ? kLongLengthBytes : 1);
   const std::optional<std::string_view> header = collect(bytes, size);
   if (!header) return Event::kNothing;
   const std::optional<Event> event = take_header(*header, answer);
@@ -237,18 +237,18 @@ std::optional<Event> ZmtpReader::read_header(std::string_view& bytes, std::strin
 }
 
 std::optional<Event> ZmtpReader::take_header(std::string_view bytes, std::string& answer) {
-  const bool is_1_0 = framing_ == ZmtpFraming::k1_0;
-  const unsigned flags = byte_of(bytes, is_1_0 ? bytes.size() - 1 : 0);
-  const unsigned known = is_1_0 ? kMore : has_commands_ ? kMore | kLong | kCommand : kMore | kLong;
+  const bool is_version_1 = framing_ == ZmtpFraming::k1;
+  const unsigned flags = byte_of(bytes, is_version_1 ? bytes.size() - 1 : 0);
+  const unsigned known = is_version_1 ? kMore : has_commands_ ? kMore | kLong | kCommand : kMore | kLong;
   std::uint64_t size = 0;
-  if (is_1_0) {
+  if (is_version_1) {
     size = number_of(bytes.size() == 2 ? bytes.substr(0, 1) : bytes.substr(1, kLongLengthBytes));
   } else {
     size = number_of(bytes.substr(1));
   }
   const bool command = (flags & kCommand) != 0;
   // A length of 1.0 counts the flags; and of a handshake's frame none is followed by another.
-  const bool strange = (flags & ~known) != 0 || (is_1_0 && size-- == 0) || (command && (flags & kMore) != 0) ||
+  const bool strange = (flags & ~known) != 0 || (is_version_1 && size-- == 0) || (command && (flags & kMore) != 0) ||
                        (state_ == State::kHandshake && (flags & kMore) != 0);
   if (strange) {
     return refuse(state_ == State::kHandshake ? std::string(kNoZmtp) : "sent what is no frame of ZMTP", answer);

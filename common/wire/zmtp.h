@@ -20,8 +20,8 @@ std::string_view zmtp_signature() noexcept;
 
 // How the frames of a connection are written; in the handshake both sides agree on it.
 enum class ZmtpFraming : std::uint8_t {
-  k1_0,  // a length, which counts the flags, then the flags
-  k2_0,  // flags, then the length; also that of 3.0 and 3.1
+  k1,  // a length, which counts the flags, then the flags
+  k2,  // flags, then the length; also that of 3.0 and 3.1
 };
 
 // Appends what precedes the `size` bytes of a message's frame.
@@ -92,7 +92,7 @@ class ZmtpReader {
 
   MessageLimits limits_;
   State state_ = State::kSignature;
-  ZmtpFraming framing_ = ZmtpFraming::k2_0;
+  ZmtpFraming framing_ = ZmtpFraming::k2;
   bool has_commands_ = false;      // 3.x
   bool broke_a_limit_ = false;     // the message that is being read: it is thrown away
   std::optional<Header> header_;   // of the frame whose body is being read

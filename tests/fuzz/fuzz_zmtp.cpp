@@ -97,7 +97,7 @@ void check(std::string_view input) {
   if (whole.messages.empty()) return;
   Reading again;
   const wire::ZmtpFraming framing = whole.reader.framing();
-  again.take(framing == wire::ZmtpFraming::k1_0 ? test::hello_1() : test::hello_3(), {});
+  again.take(framing == wire::ZmtpFraming::k1 ? test::hello_1() : test::hello_3(), {});
   again.take(written(whole.messages, framing), {});
   CHECK(again.messages == whole.messages);
 }

@@ -490,6 +490,19 @@ TEST(Router, BindSaysWhichPortTheSystemChose) {
   EXPECT_EQ(router.next().kind, Kind::kMessage);
 }
 
+TEST(Router, BindsIpv6WhereTheHostHasIt) {
+  RunningRouter router;
+  const Result<std::string> bound = router->bind("tcp://[::1]:*");
+  if (!bound) {
+    EXPECT_THAT(bound.error().text, HasSubstr("bind tcp://[::1]:*: ")) << "this host has none, and is told so";
+    return;
+  }
+  EXPECT_THAT(*bound, testing::MatchesRegex("tcp://\\[::1\\]:[1-9][0-9]*"));
+  Client client(*bound);
+  client.send(router, {"hello"});
+  EXPECT_EQ(router.next().kind, Kind::kMessage);
+}
+
 TEST(Router, BindNamesTheEndpointThatIsTakenOrIsNone) {
   RunningRouter router;
   const Result<std::string> taken = router->bind(router.endpoint());

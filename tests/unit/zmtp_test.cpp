@@ -75,10 +75,10 @@ struct Version {
 std::vector<Version> versions() {
   const std::string rest = "\x01NULL" + zeros(16 + 1 + 31);
   const std::string ready = command("READY", property("Socket-Type", "ROUTER") + property("Identity", ""));
-  return {{"3.1", hello_3("DEALER", "me"), "\x03" + rest, ready, ZmtpFraming::k2_0},
-          {"3.0", greeting_3("NULL", 0) + test::ready_3("REQ", "me"), "\x03" + rest, ready, ZmtpFraming::k2_0},
-          {"2.0", hello_2("me"), "\x03\x06", zeros(2), ZmtpFraming::k2_0},
-          {"1.0", hello_1("me"), "", "", ZmtpFraming::k1_0}};
+  return {{"3.1", hello_3("DEALER", "me"), "\x03" + rest, ready, ZmtpFraming::k2},
+          {"3.0", greeting_3("NULL", 0) + test::ready_3("REQ", "me"), "\x03" + rest, ready, ZmtpFraming::k2},
+          {"2.0", hello_2("me"), "\x03\x06", zeros(2), ZmtpFraming::k2},
+          {"1.0", hello_1("me"), "", "", ZmtpFraming::k1}};
 }
 
 TEST(Zmtp, TheSignatureIsAFrameToVersion1) { EXPECT_EQ(zmtp_signature(), "\xff" + zeros(7) + "\x01\x7f"); }
@@ -123,12 +123,12 @@ TEST(Zmtp, WritesFramesAsTheTextsSay) {
     append_frame_header(framing, size, more, bytes);
     return bytes;
   };
-  EXPECT_EQ(header(ZmtpFraming::k2_0, 0, false), zeros(2));
-  EXPECT_EQ(header(ZmtpFraming::k2_0, 255, true), "\x01\xff");
-  EXPECT_EQ(header(ZmtpFraming::k2_0, 256, true), "\x03" + zeros(6) + "\x01" + zeros(1));
-  EXPECT_EQ(header(ZmtpFraming::k1_0, 0, false), "\x01" + zeros(1));
-  EXPECT_EQ(header(ZmtpFraming::k1_0, 253, true), "\xfe\x01");
-  EXPECT_EQ(header(ZmtpFraming::k1_0, 254, true), "\xff" + zeros(7) + "\xff\x01");
+  EXPECT_EQ(header(ZmtpFraming::k2, 0, false), zeros(2));
+  EXPECT_EQ(header(ZmtpFraming::k2, 255, true), "\x01\xff");
+  EXPECT_EQ(header(ZmtpFraming::k2, 256, true), "\x03" + zeros(6) + "\x01" + zeros(1));
+  EXPECT_EQ(header(ZmtpFraming::k1, 0, false), "\x01" + zeros(1));
+  EXPECT_EQ(header(ZmtpFraming::k1, 253, true), "\xfe\x01");
+  EXPECT_EQ(header(ZmtpFraming::k1, 254, true), "\xff" + zeros(7) + "\xff\x01");
 }
 
 TEST(Zmtp, AnswersAPingWithItsContextAlsoWithinAMessage) {

@@ -91,7 +91,7 @@ Outcome<bool> DumpProxy::take_from_peers(const OnMessage& on_message) {
     SeenMessage message =
         seen(event.peer, Direction::kToBroker, event.kind == Kind::kTooLarge, std::move(event.frames));
     Upstream* upstream = upstream_of(message.peer);
-    const Outcome<bool> go_on = on_message(message);
+    Outcome<bool> go_on = on_message(message);
     if (message.too_large) {
       drop("it is larger than this program takes");
     } else if (upstream != nullptr) {
@@ -117,7 +117,7 @@ Outcome<bool> DumpProxy::take_from_broker(const OnMessage& on_message) {
       if (received.outcome == net::ReceiveOutcome::kNothing) break;
       const bool too_large = received.outcome == net::ReceiveOutcome::kTooLarge;
       SeenMessage message = seen(peer, Direction::kFromBroker, too_large, std::move(received.frames));
-      const Outcome<bool> go_on = on_message(message);
+      Outcome<bool> go_on = on_message(message);
       if (message.too_large) {
         drop("it is larger than this program takes");
       } else {
