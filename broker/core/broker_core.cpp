@@ -129,7 +129,13 @@ void BrokerCore::on(input::ConnectionRefused& refused, Instant, Outputs& out) {
   out.log.push_back(LogEvent(Severity::kWarning, "connection.refused").with("why", refused.why));
 }
 
+void BrokerCore::on(input::BusLoad& load, Instant, Outputs&) { bus_load_ = load; }
+
 void BrokerCore::on(input::SendFailed& failed, Instant now, Outputs& out) {
+  if (failed.error == SendError::kFull) {
+    ++counters_.sends_full;
+    out.log.push_back(LogEvent(Severity::kWarning, "send.dropped").with("peer", hex(failed.peer.value())));
+  }
   majordomo_.send_failed(failed.peer, failed.error == SendError::kUnreachable, failed.request, now, out);
 }
 
@@ -341,6 +347,7 @@ Depths BrokerCore::depths() const {
   depths.compositors = compositors_.size();
   depths.alerts = alerts_.active().size();
   depths.timers = timers_.size();
+  depths.bus = bus_load_;
   return depths;
 }
 

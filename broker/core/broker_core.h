@@ -80,6 +80,7 @@ class BrokerCore {
   void on(input::Received& received, Instant now, Outputs& out);
   void on(input::TooLarge& rejected, Instant now, Outputs& out);
   void on(input::ConnectionRefused& refused, Instant now, Outputs& out);
+  void on(input::BusLoad& load, Instant now, Outputs& out);
   void on(input::SendFailed& failed, Instant now, Outputs& out);
   void on(input::Disconnected& disconnected, Instant now, Outputs& out);
   void on(input::FeedReceived& received, Instant now, Outputs& out);
@@ -137,6 +138,7 @@ class BrokerCore {
   BrokerConfig config_;
   Counters counters_;
   Latencies latencies_;
+  input::BusLoad bus_load_;
   TimerQueue timers_;
   Feed feed_;
   Majordomo majordomo_;

@@ -10,6 +10,7 @@
 #include "broker/core/broker_config.h"
 #include "broker/core/compositor_table.h"
 #include "broker/core/counters.h"
+#include "broker/core/input.h"
 #include "broker/core/jobs.h"
 #include "broker/core/majordomo.h"
 #include "broker/core/service_names.h"
@@ -32,6 +33,7 @@ struct Depths {
   std::size_t compositors = 0;
   std::size_t alerts = 0;  // that fire
   std::size_t timers = 0;
+  input::BusLoad bus;
 };
 
 // What `bus.admin stats` answers and bus/stats publishes.

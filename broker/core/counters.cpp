@@ -19,6 +19,7 @@ msg::Value to_value(const Counters& c) {
                           {"connections_refused", c.connections_refused},
                           {"commands_unexpected", c.commands_unexpected},
                           {"sends_failed", c.sends_failed},
+                          {"sends_full", c.sends_full},
                           {"feed_messages_malformed", c.feed_messages_malformed},
                           {"feed_published", c.feed_published},
                           {"feed_overflows", c.feed_overflows},

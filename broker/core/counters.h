@@ -24,6 +24,7 @@ struct Counters {
   std::uint64_t connections_refused = 0;
   std::uint64_t commands_unexpected = 0;  // valid, but not from this peer in this state
   std::uint64_t sends_failed = 0;
+  std::uint64_t sends_full = 0;  // of them: the peer did not read
   std::uint64_t feed_messages_malformed = 0;
   std::uint64_t feed_published = 0;
   std::uint64_t feed_overflows = 0;  // a subscriber's queue was full: it loses this message, and more until it reads

@@ -46,6 +46,13 @@ struct Disconnected {
 struct ConnectionRefused {
   std::string why;  // who and why, for people
 };
+// How much the bus's sockets keep: whenever it has changed, once a second at most.
+struct BusLoad {
+  std::uint64_t connections = 0;
+  std::uint64_t send_bytes = 0;      // that wait for peers to read
+  std::uint64_t incoming_bytes = 0;  // of messages that are not complete
+  friend bool operator==(const BusLoad&, const BusLoad&) noexcept = default;
+};
 // A message on the feed socket: a subscription (01 or 00, then the prefix) or anything else that somebody sent.
 struct FeedReceived {
   wire::Frames frames;
@@ -113,6 +120,6 @@ struct Tick {
 using Input = std::variant<input::Received, input::TooLarge, input::SendFailed, input::Disconnected,
                            input::FeedReceived, input::FeedDropped, input::StoreDone, input::StoreAnswered,
                            input::StoreFile, input::NoticeEnded, input::NoticeDone, input::Reloaded, input::CalendarSet,
-                           input::Stalled, input::Tick, input::ConnectionRefused>;
+                           input::Stalled, input::Tick, input::ConnectionRefused, input::BusLoad>;
 
 }  // namespace compositord::broker

@@ -8,9 +8,10 @@ namespace compositord::broker {
 
 namespace {
 
-constexpr std::array<std::string_view, 10> kByPeers{
-    "message.malformed", "message.too_large", "feed.malformed", "peer.expelled", "request.dropped",
-    "request.expired",   "request.orphaned",  "worker.ready",   "worker.lost",   "worker.removed"};
+constexpr std::array<std::string_view, 12> kByPeers{"message.malformed", "connection.refused", "send.dropped",
+                                                    "message.too_large", "feed.malformed",     "peer.expelled",
+                                                    "request.dropped",   "request.expired",    "request.orphaned",
+                                                    "worker.ready",      "worker.lost",        "worker.removed"};
 
 // What agents do is never left out: operators look for it, and no peer can do it without registering an id.
 bool is_about_an_agent(const LogEvent& event) {

@@ -14,7 +14,7 @@ constexpr std::size_t kServicesMax = 1'000;
 // for a question without a name, is ours.
 std::string code_of(const std::string& service, Majordomo& majordomo) {
   if (service.empty()) return "400";
-  return majordomo.has_workers(service) || is_bus_service(service) ? "200" : "404";
+  return majordomo.has_workers(service) || is_answered_by_broker(service) ? "200" : "404";
 }
 
 std::string list(std::string_view prefix, const Majordomo& majordomo) {

@@ -112,7 +112,10 @@ msg::Value describe_stats(const Feed& feed, const Counters& counters, const Late
                                            {"services", std::uint64_t{depths.services}},
                                            {"compositors", std::uint64_t{depths.compositors}},
                                            {"alerts", std::uint64_t{depths.alerts}},
-                                           {"timers", std::uint64_t{depths.timers}}});
+                                           {"timers", std::uint64_t{depths.timers}},
+                                           {"connections", depths.bus.connections},
+                                           {"send_bytes", depths.bus.send_bytes},
+                                           {"incoming_bytes", depths.bus.incoming_bytes}});
   return msg::Value::map({{"epoch", feed.epoch()},
                           {"counters", to_value(counters)},
                           {"depths", full},

@@ -6,8 +6,11 @@
 
 namespace compositord::broker {
 
-bool is_bus_service(std::string_view name) noexcept {
-  return std::find(kBusServices.begin(), kBusServices.end(), name) != kBusServices.end();
+bool is_answered_by_broker(std::string_view name) noexcept {
+  constexpr std::array<std::string_view, 7> kOthers{"mmi.service",     "mmi.services",  "mmi.workers",  "mmi.echo",
+                                                    "titanic.request", "titanic.reply", "titanic.close"};
+  return std::find(kBusServices.begin(), kBusServices.end(), name) != kBusServices.end() ||
+         std::find(kOthers.begin(), kOthers.end(), name) != kOthers.end();
 }
 
 std::optional<std::string_view> reserved_prefix_of(std::string_view service) noexcept {

@@ -287,6 +287,9 @@ void BrokerLoop::look_after_sockets(BrokerCore& core, Instant now) {
   if (now - sockets_looked_at_ < kSocketsLookInterval) return;
   sockets_looked_at_ = now;
   sockets_.bus().look_after_connections(now);
+  const net::RouterLoad load = sockets_.bus().load();
+  const input::BusLoad bus_load{load.connections, load.send_bytes, load.incoming_bytes};
+  if (bus_load != bus_load_) step(core, now, bus_load_ = bus_load);
   sockets_.read_feed_monitor();
   if (feed_overflows_ == 0 && !feed_blocked_) return;
   BusSockets::Blocked blocked = sockets_.blocked_subscribers();

@@ -88,6 +88,7 @@ class BrokerLoop {
   std::uint64_t feed_overflows_ = 0;  // publications that found a queue full, which the core was not told of
   bool feed_blocked_ = false;         // since then there were subscribers that take nothing
   Instant sockets_looked_at_;
+  input::BusLoad bus_load_;  // as the core knows it
   Instant last_turn_;
   std::int64_t unix_ms_at_origin_ = 0;
   Duration busy_{};             // what the last turn took

@@ -57,6 +57,11 @@ void fields(M& m, V& v) {
   auto& [why] = m;
   v(why);
 }
+template <Is<input::BusLoad> M, class V>
+void fields(M& m, V& v) {
+  auto& [connections, send_bytes, incoming_bytes] = m;
+  v(connections), v(send_bytes), v(incoming_bytes);
+}
 template <Is<input::FeedReceived> M, class V>
 void fields(M& m, V& v) {
   auto& [frames] = m;
@@ -330,6 +335,7 @@ struct InputNamer {
   std::string_view operator()(const input::SendFailed&) const { return "send-failed"; }
   std::string_view operator()(const input::Disconnected&) const { return "disconnected"; }
   std::string_view operator()(const input::ConnectionRefused&) const { return "connection-refused"; }
+  std::string_view operator()(const input::BusLoad&) const { return "bus-load"; }
   std::string_view operator()(const input::FeedReceived&) const { return "feed-received"; }
   std::string_view operator()(const input::FeedDropped&) const { return "feed-dropped"; }
   std::string_view operator()(const input::StoreDone&) const { return "store-done"; }

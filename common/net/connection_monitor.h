@@ -1,6 +1,6 @@
 #pragma once
-// libzmq's socket monitor: connections that came and went, as events to poll for. It tells of a peer whose process died
-// within a millisecond, where heartbeats need seconds; it tells nothing of a stopped process or a cut cable.
+// libzmq's socket monitor: connections that came and went, as events to poll for. It tells agents and tools of a broker whose process
+// died within a millisecond, where heartbeats need seconds; it tells nothing of a stopped process or a cut cable.
 
 #include <cstdint>
 #include <optional>

@@ -31,12 +31,12 @@ constexpr std::string_view kTcp = "tcp://";
 constexpr std::string_view kIpc = "ipc://";
 // The system's default stalls a connect storm of 10 000 agents for 15 s.
 constexpr int kBacklog = 4'096;
-// A host that vanished is noticed after two minutes, so that its connection and its routing id are free again. (That its agent is
-// gone, heartbeats tell far sooner.) Who takes nothing of what was sent for five minutes is cut off. Source: tcp(7).
+// A host that vanished is noticed after two minutes, so that its connection and its routing id are free again (that its agent is
+// gone, heartbeats tell far sooner), and so is who takes nothing of what was sent. TCP_USER_TIMEOUT decides both, in place of the
+// count of keepalive's questions. Source: tcp(7).
 constexpr int kQuietSeconds = 60;
 constexpr int kAskSeconds = 15;
-constexpr int kAsks = 4;
-constexpr int kUnreadMs = 300'000;
+constexpr int kUnreadMs = 120'000;
 constexpr int kSocketFlags = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
 
 tl::unexpected<Error> bind_error(const std::string& endpoint, int error) {
@@ -228,7 +228,6 @@ int Listener::accept() const {
   set(SOL_SOCKET, SO_KEEPALIVE, 1);
   set(IPPROTO_TCP, TCP_KEEPIDLE, kQuietSeconds);
   set(IPPROTO_TCP, TCP_KEEPINTVL, kAskSeconds);
-  set(IPPROTO_TCP, TCP_KEEPCNT, kAsks);
   set(IPPROTO_TCP, TCP_USER_TIMEOUT, kUnreadMs);
   return fd;
 }

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <utility>
 
 #include <fmt/format.h>
@@ -154,7 +155,10 @@ void Router::accept_from(const Listener& listener, Instant now) {
     }
     if (errno == EAGAIN) return;
     // It would be told of again and again: better to let those who knock wait.
-    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) return let_accept(false);
+    if (errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM) continue;
+    const std::string why = std::strerror(errno);
+    events_.push_back({RouterEvent::Kind::kRefused, {}, {}, "nobody is accepted for up to a second: " + why});
+    return let_accept(false);
   }
 }
 
@@ -223,9 +227,14 @@ bool Router::read_on(RouterEvent& event) {
 void Router::count_kept(Connection& connection) {
   const std::size_t kept = connection.reader.bytes_kept();
   kept_bytes_ += kept - std::exchange(connection.kept_bytes, kept);
-  if (kept_bytes_ <= queue_limits_.bytes_max || kept <= queue_limits_.fair_bytes) return;
+  if (kept_bytes_ <= queue_limits_.bytes_max || kept <= fair_share()) return;
   refuse(connection, fmt::format("has sent {} bytes of a message that is not complete, and all peers together {}", kept,
                                  kept_bytes_));
+}
+
+// Of what all peers may have together.
+std::size_t Router::fair_share() const noexcept {
+  return std::min(queue_limits_.fair_bytes, queue_limits_.bytes_max / std::max<std::size_t>(connections_, 1));
 }
 
 void Router::answer(Connection& connection) {
@@ -293,9 +302,11 @@ SendOutcome Router::send(const wire::RoutingId& peer, wire::Frames&& frames) {
   if (found == peers_.end() || found->second->broken) return SendOutcome::kUnreachable;
   Connection& connection = *found->second;
   SendQueue& queue = connection.queue;
+  const std::size_t size = wire::total_bytes(frames);
+  const bool all_are_full = queued_bytes_ + size > queue_limits_.bytes_max;
   const bool full = queue.messages() >= queue_limits_.messages_per_peer_max ||
                     queue.bytes() >= queue_limits_.bytes_per_peer_max ||
-                    (queued_bytes_ >= queue_limits_.bytes_max && queue.bytes() >= queue_limits_.fair_bytes);
+                    (all_are_full && queue.bytes() + size > fair_share());
   if (full) return SendOutcome::kFull;
   const std::size_t before = queue.bytes();
   queue.add_message(connection.reader.framing(), std::move(frames));

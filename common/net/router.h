@@ -24,14 +24,20 @@
 
 namespace compositord::net {
 
-// Of what waits to be written to a peer. A message is taken while the queue is below these, and so goes beyond them at most once.
 struct QueueLimits {
+  // Of what waits to be written to a peer. A message is taken while there is less, and so goes beyond the bytes at most once.
   std::size_t messages_per_peer_max = 1'000;  // libzmq's default
   std::size_t bytes_per_peer_max = 64U << 20U;
-  // All peers together, what waits to be written to them and, counted by itself, what is incomplete of what they have sent. Beyond
-  // it, those that have more than `fair_bytes` get no more, or are cut off.
+  // Of all peers together: what waits to be written to them and, counted by itself, what is incomplete of what they have sent. Beyond
+  // it nobody may have more than an equal share, or `fair_bytes` if that is less: both together, it is twice this at most.
   std::size_t bytes_max = 512U << 20U;
   std::size_t fair_bytes = 1U << 20U;
+};
+
+struct RouterLoad {
+  std::uint64_t connections = 0;
+  std::uint64_t send_bytes = 0;      // that wait for peers to read
+  std::uint64_t incoming_bytes = 0;  // of messages that are not complete
 };
 
 struct RouterEvent {
@@ -69,7 +75,7 @@ class Router {
 
   // Puts a message into the peer's queue. kFull: it does not read, and a limit is reached.
   SendOutcome send(const wire::RoutingId& peer, wire::Frames&& frames);
-  std::size_t queued_bytes() const noexcept { return queued_bytes_; }  // of all peers
+  RouterLoad load() const noexcept { return {connections_, queued_bytes_, kept_bytes_}; }
   // Writes what was sent since the last call.
   void flush();
   // Ends connections that don't finish their handshake, accepts again where descriptors had run out, and gives memory back. To be
@@ -96,6 +102,7 @@ class Router {
   void look_at(Connection& connection, std::uint32_t events);
   bool read_on(RouterEvent& event);
   void count_kept(Connection& connection);
+  std::size_t fair_share() const noexcept;
   void answer(Connection& connection);
   void welcome(Connection& connection);
   wire::RoutingId new_routing_id();

@@ -221,6 +221,13 @@ class Hostile(unittest.TestCase):
         self.broker.wait_for_log(r"log\.suppressed events=\d+", after=lines)
         self.assertLess(sum("message.malformed" in line for line in self.broker.err[lines:]), 200)
         self.assertGreater(self.growth("log_events_suppressed"), 300)
+        lines = self.broker.log_length()
+        for _ in range(300):
+            with socket.create_connection(port_of(self.broker.bus), timeout=programs.PATIENCE_S) as raw:
+                raw.sendall(b"GET / HTTP/1.1\r\n\r\n")
+                raw.recv(1_000)
+        self.wait_for_growth("connections_refused", 300)
+        self.assertLess(sum("connection.refused" in line for line in self.broker.err[lines:]), 150)
 
     def test_a_service_name_can_not_forge_a_log_line(self):
         with mdp.Worker(self.broker.bus, b"evil\nbroker.stopped why=\x1b[31mforged") as worker:

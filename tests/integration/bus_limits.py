@@ -103,6 +103,10 @@ class SlowReaders(WithLimits):
         lost = self.growth("sends_failed")
         print(f"{self.id()}: {lost} of {self.ANSWERS} answers could not be sent")
         self.assertGreater(lost, HIGH_WATER_MARK, "beyond the high-water mark a message is dropped and counted")
+        self.assertEqual(self.growth("sends_full"), lost)
+        self.broker.wait_for_log(r"send\.dropped peer=[0-9a-f]+")
+        self.wait_for_stats(lambda stats: stats["depths"]["send_bytes"] > MIB and stats["depths"]["connections"] >= 4,
+                            "what waits for it is in the stats")
         self.check_memory(HIGH_WATER_MARK * (len(self.ANSWER) + KIB), "the bus's queue for one peer")
         self.check_others_are_served()
         self.assertEqual(self.stats()["depths"]["open_requests"], 0)

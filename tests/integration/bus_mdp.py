@@ -129,7 +129,9 @@ class Mmi(WithBroker):
             client = self.client(version=version)
             self.assertEqual(client.ask(b"mmi.service", b"known"), [b"200"])
             self.assertEqual(client.ask(b"mmi.service", b"unknown"), [b"404"])
-            self.assertEqual(client.ask(b"mmi.service", b"bus.manifest"), [b"200"])
+            for own in (b"bus.manifest", b"mmi.echo", b"titanic.request"):
+                self.assertEqual(client.ask(b"mmi.service", own), [b"200"])
+            self.assertEqual(client.ask(b"mmi.service", b"mmi.anything"), [b"404"])
             self.assertEqual(client.ask(b"mmi.service"), [b"400"])
             self.assertEqual(client.ask(b"mmi.anything", b"known"), [b"501"])
 

@@ -288,6 +288,38 @@ TEST(Router, KeepsNoMoreThanItsLimitsForAPeerThatDoesNotRead) {
   }
 }
 
+// However many peers do not read: what waits for all of them, and what is incomplete of all that they send, is bounded.
+TEST(Router, KeepsABoundedAmountForAllPeersTogether) {
+  constexpr std::size_t kMax = 4U << 20U;
+  RunningRouter router("tcp://127.0.0.1:*", {}, QueueLimits{1'000, 64U << 20U, kMax, 1U << 20U});
+  const std::string body(5U << 20U, 'x');  // more than the kernel takes of a peer that does not read
+  const std::string part = test::frame(1, std::string(700'000, 'x'));
+  std::vector<std::unique_ptr<BareClient>> clients;
+  int dropped = 0;
+  int refused = 0;
+  for (int i = 0; i < 30; ++i) {
+    clients.push_back(std::make_unique<BareClient>(router.endpoint()));
+    clients.back()->write(test::hello_3() + test::frame(0, "hello"));
+    RouterEvent event = router.next();
+    for (; event.kind != Kind::kMessage; event = router.next()) refused += event.kind == Kind::kRefused ? 1 : 0;
+    for (int k = 0; k < 2; ++k) dropped += router.send(event.peer, {body}) == SendOutcome::kFull ? 1 : 0;
+    for (std::string_view rest = part; !rest.empty(); router.work({})) {
+      const std::size_t written = clients.back()->write_some(rest);
+      if (written == 0) break;  // it was cut off, or will be told so
+      rest.remove_prefix(written);
+    }
+    EXPECT_LE(router->load().send_bytes, 2 * kMax);
+    EXPECT_LE(router->load().incoming_bytes, 2 * kMax);
+  }
+  EXPECT_GT(dropped, 20);
+  while (router.has_event()) refused += router.next().kind == Kind::kRefused ? 1 : 0;
+  EXPECT_GT(refused, 5);
+  clients.clear();
+  EXPECT_TRUE(router.eventually([&] { return router->load().connections == 0; }));
+  EXPECT_EQ(router->load().send_bytes, 0U);
+  EXPECT_EQ(router->load().incoming_bytes, 0U);
+}
+
 TEST(Router, WhoIsServedIsServedWhileTheQueuesOfOthersAreFull) {
   RunningRouter router("tcp://127.0.0.1:*", {}, QueueLimits{1'000'000, 1U << 30U, 500'000, 100'000});
   BareClient slow(router.endpoint());
@@ -424,7 +456,7 @@ TEST(Router, KeepsFewAnswersForAPeerThatReadsNone) {
   client.write(test::frame(0, "hello"));
   RouterEvent event = router.next();
   EXPECT_EQ(text(event.frames), "hello|") << "46 MB were read";
-  EXPECT_LT(router->queued_bytes(), 200'000U);
+  EXPECT_LT(router->load().send_bytes, 200'000U);
 }
 
 TEST(Router, EndsHandshakesThatNeverEnd) {

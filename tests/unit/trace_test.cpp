@@ -67,6 +67,7 @@ std::vector<Input> all_inputs() {
   return {input::Received{kPeer, frames},
           input::TooLarge{kPeer},
           input::ConnectionRefused{"127.0.0.1:41234 is a SUB socket"},
+          input::BusLoad{3, 4, 5},
           input::SendFailed{kPeer, SendError::kFull, ~std::uint64_t{0}},
           input::Disconnected{kPeer},
           input::FeedReceived{frames},

@@ -59,6 +59,10 @@ struct InputTeller {
   std::string operator()(const broker::input::ConnectionRefused& in) const {
     return ' ' + ctl::safe_text(in.why) + '\n';
   }
+  std::string operator()(const broker::input::BusLoad& in) const {
+    return fmt::format(" {} connections, {} bytes to be sent, {} bytes of incomplete messages\n", in.connections,
+                       in.send_bytes, in.incoming_bytes);
+  }
   std::string operator()(const broker::input::FeedReceived& in) const { return ' ' + frames_text(in.frames) + '\n'; }
   std::string operator()(const broker::input::FeedDropped& in) const {
     return fmt::format(" {} overflows, {} blocked: {}\n", in.overflows, in.blocked,
