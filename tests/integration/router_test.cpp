@@ -4,26 +4,14 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
-#include <cstring>
-#include <deque>
-#include <filesystem>
-#include <fstream>
-#include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
-#include "common/base/clock.h"
-#include "common/net/poller.h"
-#include "common/net/zmq_socket.h"
+#include "tests/support/running_router.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/zmtp_bytes.h"
 
@@ -32,143 +20,9 @@ namespace {
 
 using testing::HasSubstr;
 using Kind = RouterEvent::Kind;
-
-constexpr Duration kPatience = std::chrono::seconds(20);
-
-// A router whose owner has nothing else to do.
-class RunningRouter {
- public:
-  explicit RunningRouter(const std::string& endpoint = "tcp://127.0.0.1:*", const wire::MessageLimits& limits = {},
-                         const QueueLimits& queue_limits = {})
-      : router_(epoll_, limits, queue_limits), endpoint_(*router_.bind(endpoint)) {}
-
-  Router& operator*() { return router_; }
-  Router* operator->() { return &router_; }
-  const std::string& endpoint() const { return endpoint_; }
-
-  // The next thing that happens; kNothing when nothing does for long.
-  RouterEvent next() {
-    RouterEvent event;
-    if (!eventually([&] { return !events_.empty(); })) return event;
-    event = std::move(events_.front());
-    events_.pop_front();
-    return event;
-  }
-  bool has_event() const { return !events_.empty(); }
-  Instant& now() { return now_; }  // its time stands still otherwise
-  // Works until `done`; false when that takes too long.
-  bool eventually(const std::function<bool()>& done) {
-    const Instant deadline = monotonic_now() + kPatience;
-    while (!done()) {
-      if (monotonic_now() > deadline) return false;
-      work(std::chrono::milliseconds(5));
-    }
-    return true;
-  }
-  // As a loop that has other things to do: asks epoll again before all is taken. Returns the messages that were taken.
-  std::vector<RouterEvent> work_a_little() {
-    for (const Epoll::Ready& ready : epoll_.wait({})) router_.take(ready);
-    std::vector<RouterEvent> events;
-    while (events.size() < 256) {
-      RouterEvent event = router_.next(now_);
-      if (event.kind == Kind::kNothing) break;
-      events.push_back(std::move(event));
-    }
-    router_.flush();
-    return events;
-  }
-  void work(Duration timeout) {
-    router_.flush();
-    for (const Epoll::Ready& ready : epoll_.wait(timeout)) router_.take(ready);
-    while (router_.has_more()) {
-      if (RouterEvent event = router_.next(now_); event.kind != Kind::kNothing) events_.push_back(std::move(event));
-    }
-    router_.flush();
-  }
-  // Sends, and writes it.
-  SendOutcome send(const wire::RoutingId& peer, const wire::Frames& frames) {
-    const SendOutcome outcome = router_.send(peer, wire::Frames(frames));
-    router_.flush();
-    return outcome;
-  }
-
- private:
-  Epoll epoll_;
-  Router router_;
-  std::string endpoint_;
-  std::deque<RouterEvent> events_;
-  Instant now_ = Instant::from_ns(1'000'000'000'000);
-};
-
-// libzmq's side.
-class Client {
- public:
-  explicit Client(const std::string& endpoint) : dealer_(context_, {}) { EXPECT_TRUE(dealer_.connect(endpoint)); }
-  // With ZMQ_IMMEDIATE nothing is taken before the connection is there, so the router has to work meanwhile.
-  void send(RunningRouter& router, const wire::Frames& frames) {
-    EXPECT_TRUE(router.eventually([&] { return dealer_.send(wire::Frames(frames)) == SendOutcome::kSent; }));
-  }
-  wire::Frames receive(RunningRouter& router) {
-    Received received;
-    EXPECT_TRUE(router.eventually([&] { return (received = dealer_.receive()).outcome == ReceiveOutcome::kMessage; }));
-    return std::move(received.frames);
-  }
-
- private:
-  ZmqContext context_;
-  Dealer dealer_;
-};
-
-// A bare connection, which speaks byte by byte.
-class BareClient {
- public:
-  explicit BareClient(const std::string& endpoint) : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    address.sin_port = htons(static_cast<std::uint16_t>(std::stoi(endpoint.substr(endpoint.rfind(':') + 1))));
-    EXPECT_EQ(connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
-  }
-  ~BareClient() { close(fd_); }
-  BareClient(const BareClient&) = delete;
-  BareClient& operator=(const BareClient&) = delete;
-
-  void write(std::string_view bytes) {
-    EXPECT_EQ(::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL), static_cast<ssize_t>(bytes.size()));
-  }
-  // As much as the kernel takes; how much that was.
-  std::size_t write_some(std::string_view bytes) {
-    const ssize_t size = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-    return size < 0 ? 0 : static_cast<std::size_t>(size);
-  }
-  // What has come; nothing when the connection was closed.
-  std::optional<std::string> read() {
-    std::string bytes(65'536, '\0');
-    const ssize_t size = recv(fd_, bytes.data(), bytes.size(), MSG_DONTWAIT);
-    if (size == 0 || (size < 0 && errno != EAGAIN)) return std::nullopt;
-    bytes.resize(size < 0 ? 0 : static_cast<std::size_t>(size));
-    return bytes;
-  }
-  bool read_until(RunningRouter& router, const std::string& wanted) {
-    std::string all;
-    return router.eventually([&] { return (all += read().value_or("")).find(wanted) != std::string::npos; });
-  }
-  std::string read_to_the_end() {
-    std::string all;
-    std::string bytes(65'536, '\0');
-    for (ssize_t size = 0; (size = recv(fd_, bytes.data(), bytes.size(), 0)) > 0;) {
-      all.append(bytes, 0, static_cast<std::size_t>(size));
-    }
-    return all;
-  }
-  bool wait_closed(RunningRouter& router) {
-    return router.eventually([&] { return !read(); });
-  }
-  int fd() const { return fd_; }
-
- private:
-  int fd_;
-};
+using test::BareClient;
+using test::Client;
+using test::RunningRouter;
 
 std::string text(const wire::Frames& frames) {
   std::string all;
@@ -508,95 +362,6 @@ TEST(Router, TakesALittleTimeForThem) {
   router.reset();
   reader.join();
   EXPECT_TRUE(all.ends_with(test::frame(0, words)));
-}
-
-TEST(Router, BindSaysWhichPortTheSystemChose) {
-  RunningRouter router;
-  EXPECT_THAT(router.endpoint(), testing::MatchesRegex("tcp://127\\.0\\.0\\.1:[1-9][0-9]*"));
-  const Result<std::string> everywhere = router->bind("tcp://*:*");
-  EXPECT_THAT(everywhere.value_or(""), testing::MatchesRegex("tcp://0\\.0\\.0\\.0:[1-9][0-9]*"));
-  const Result<std::string> by_interface = router->bind("tcp://lo:*");
-  EXPECT_THAT(by_interface.value_or(""), testing::MatchesRegex("tcp://127\\.0\\.0\\.1:[1-9][0-9]*"));
-  Client client(*by_interface);
-  client.send(router, {"hello"});
-  EXPECT_EQ(router.next().kind, Kind::kMessage);
-}
-
-TEST(Router, BindsIpv6WhereTheHostHasIt) {
-  RunningRouter router;
-  const Result<std::string> bound = router->bind("tcp://[::1]:*");
-  if (!bound) {
-    EXPECT_THAT(bound.error().text, HasSubstr("bind tcp://[::1]:*: ")) << "this host has none, and is told so";
-    return;
-  }
-  EXPECT_THAT(*bound, testing::MatchesRegex("tcp://\\[::1\\]:[1-9][0-9]*"));
-  Client client(*bound);
-  client.send(router, {"hello"});
-  EXPECT_EQ(router.next().kind, Kind::kMessage);
-}
-
-TEST(Router, BindNamesTheEndpointThatIsTakenOrIsNone) {
-  RunningRouter router;
-  const Result<std::string> taken = router->bind(router.endpoint());
-  ASSERT_FALSE(taken);
-  EXPECT_EQ(taken.error().status, Status::kConflict);
-  EXPECT_THAT(taken.error().text, HasSubstr(router.endpoint()));
-  for (const std::string none : {"7755", "tcp://", "tcp://127.0.0.1", "tcp://:1", "udp://127.0.0.1:1", "ipc://"}) {
-    const Result<std::string> refused = router->bind(none);
-    ASSERT_FALSE(refused) << none;
-    EXPECT_EQ(refused.error().status, Status::kMalformed) << none;
-    EXPECT_THAT(refused.error().text, HasSubstr(none));
-  }
-  const Result<std::string> unknown = router->bind("tcp://no-such-host.invalid:*");
-  ASSERT_FALSE(unknown);
-  EXPECT_THAT(unknown.error().text, HasSubstr("no-such-host.invalid is no address, name or interface of this host"));
-}
-
-TEST(Router, BindDoesNotStealALiveSocketFileButReplacesAStaleOne) {
-  const test::TempDir dir;
-  const std::string path = (dir.path() / "bus").string();
-  Epoll epoll;
-  Router second(epoll, {});
-  {
-    RunningRouter first("ipc://" + path);
-    const Result<std::string> refused = second.bind("ipc://" + path);
-    ASSERT_FALSE(refused);
-    EXPECT_EQ(refused.error().status, Status::kConflict);
-  }
-  EXPECT_FALSE(std::filesystem::exists(path)) << "its owner removed it";
-  {
-    const int stale = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    std::strncpy(address.sun_path, path.c_str(), sizeof(address.sun_path) - 1);
-    ASSERT_EQ(bind(stale, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
-    close(stale);
-  }
-  EXPECT_TRUE(second.bind("ipc://" + path));
-  const std::string file = (dir.path() / "notes.txt").string();
-  std::ofstream(file) << "not a socket";
-  const Result<std::string> refused = second.bind("ipc://" + file);
-  ASSERT_FALSE(refused);
-  EXPECT_TRUE(std::filesystem::is_regular_file(file)) << "what is no socket is nobody's to remove";
-}
-
-TEST(Router, BindsAbstractNamesAndNamesOfItsOwn) {
-  std::string made_up;
-  {
-    RunningRouter router("ipc://@compositord-router-test-" + std::to_string(getpid()));
-    const Result<std::string> own = router->bind("ipc://*");
-    ASSERT_TRUE(own);
-    made_up = own->substr(6);
-    for (const std::string& endpoint : {router.endpoint(), *own}) {
-      {
-        Client client(endpoint);
-        client.send(router, {"hello"});
-        EXPECT_EQ(router.next().kind, Kind::kMessage) << endpoint;
-      }
-      EXPECT_EQ(router.next().kind, Kind::kClosed) << endpoint;
-    }
-  }
-  EXPECT_FALSE(std::filesystem::exists(std::filesystem::path(made_up).parent_path()));
 }
 
 }  // namespace
