@@ -285,6 +285,8 @@ void X11Driver::adopt(std::optional<XClient>& client, const RoleWindow& window, 
   // Without a pid, or with that of another pid namespace, it is known by its window alone.
   const Peer peer = window.pid > 0 ? identify_process(window.pid).value_or(Peer{}) : Peer{};
   if (client && client->is_same_process(peer)) return client->set_window(window);
+  // Its owner ended between the question for the window and the one for the pid: the kernel will tell how.
+  if (client && window.pid <= 0 && client->has_window(window.window)) return;
   client.reset();
   client.emplace(peer, window, now, out);
   describe_not_before_ = now + kVersionWait;

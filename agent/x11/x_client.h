@@ -39,6 +39,7 @@ class XClient {
 
   bool is_same_process(const Peer& peer) const noexcept;
   bool is_asking_version() const noexcept { return query_.has_value(); }
+  bool has_window(xcb_window_t window) const noexcept { return window_.window == window; }
   // Its window tells more now.
   void set_window(const RoleWindow& window) { window_ = window; }
   void set_version(std::string version, std::string source);

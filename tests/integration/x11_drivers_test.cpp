@@ -284,7 +284,7 @@ TEST_P(EveryXCompositor, IsGoneWithTheSignalThatKilledItAndSeenAgain) {
 
 TEST_P(EveryXCompositor, IsGoneAfterACleanStop) {
   compositor_.signal(SIGTERM);
-  ASSERT_TRUE(loop_.run_until([&] { return loop_.count<Gone>() > 0; }));
+  ASSERT_TRUE(loop_.run_until([&] { return loop_.count<Gone>() > 0; })) << loop_.log_text();
   EXPECT_EQ(loop_.last<Gone>()->end.code, GetParam().code_of_stop) << loop_.last<Gone>()->text;
   EXPECT_EQ(loop_.last<Gone>()->as_when_asked, GetParam().code_of_stop != 0) << "code 0 needs no excuse";
   if (!GetParam().code_of_stop) {
