@@ -36,8 +36,6 @@ void Epoll::change(int fd, std::uint32_t events) {
   CHECK(epoll_ctl(fd_, EPOLL_CTL_MOD, fd, &event) == 0);
 }
 
-void Epoll::remove(int fd) { CHECK(epoll_ctl(fd_, EPOLL_CTL_DEL, fd, nullptr) == 0); }
-
 const std::vector<Epoll::Ready>& Epoll::wait(Duration timeout) {
   constexpr std::int64_t kTimeoutMsMax = 3'600'000;  // the caller computes its deadline anew at each turn anyway
   const std::int64_t ms = std::clamp<std::int64_t>((timeout.count() + 999'999) / 1'000'000, 0, kTimeoutMsMax);

@@ -26,7 +26,6 @@ class Epoll {
   // False: the system has no room for it.
   bool add(int fd, std::uint32_t events);
   void change(int fd, std::uint32_t events);
-  void remove(int fd);
   // Waits until one of them is ready, at most `timeout` (rounded up to milliseconds; negative: not at all). A signal ends the
   // wait early. The answer is good until the next call.
   const std::vector<Ready>& wait(Duration timeout);

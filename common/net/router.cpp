@@ -175,7 +175,9 @@ void Router::add_connection(int fd, Instant now) {
     events_.push_back({RouterEvent::Kind::kRefused,
                        {},
                        {},
-                       fmt::format("{} came when there were {} connections already", peer_name(fd), connections_)});
+                       fmt::format("{} came when there were {} connections already, for which descriptors suffice: "
+                                   "allow the broker more open files (ulimit -n, LimitNOFILE)",
+                                   peer_name(fd), connections_)});
     ::close(fd);
     return;
   }

@@ -18,20 +18,22 @@ constexpr std::size_t kKeptBytesMin = 16U << 10U;
 constexpr std::size_t kPartBytesMax = 64U << 10U;
 // What an idle connection may keep to write into.
 constexpr std::size_t kIdleBytesMax = 4U << 10U;
+constexpr std::size_t kIdlePartsMax = 8;
 constexpr std::size_t kPiecesMax = 64;
 
 }  // namespace
 
-bool SendQueue::is_roomy() const noexcept { return !parts_.empty() && parts_.front().bytes.capacity() > kIdleBytesMax; }
+bool SendQueue::is_roomy() const noexcept {
+  return parts_.capacity() > kIdlePartsMax || (!parts_.empty() && parts_.front().bytes.capacity() > kIdleBytesMax);
+}
 
 void SendQueue::shrink() {
   if (bytes_ == 0) parts_ = std::vector<Part>();
 }
 
 SendQueue::Part& SendQueue::open_part() {
-  if (parts_.empty() || parts_.back().bytes.size() >= kPartBytesMax || !parts_.back().frame.empty())
-    parts_.emplace_back();
-  return parts_.back();
+  const bool closed = parts_.empty() || parts_.back().bytes.size() >= kPartBytesMax || !parts_.back().frame.empty();
+  return closed ? parts_.emplace_back() : parts_.back();
 }
 
 void SendQueue::add_bytes(std::string_view bytes) {
