@@ -3,6 +3,7 @@
 Everything that is started here is ended here, by pid, and nothing else is.
 """
 
+import contextlib
 import ctypes
 import glob
 import json
@@ -196,13 +197,27 @@ class Subscriber:
         self.socket.close()
 
 
-def call(context, endpoint, service, method, params=None, seconds=5.0):
-    """One JSON call to the bus; returns the reply, whatever its status."""
-    with context.socket(zmq.DEALER) as dealer:
-        dealer.linger = 0
-        dealer.connect(endpoint)
+class Caller:
+    """A client of the bus that stays connected."""
+
+    def __init__(self, context, endpoint):
+        self.dealer = context.socket(zmq.DEALER)
+        self.dealer.linger = 0
+        self.dealer.connect(endpoint)
+
+    def call(self, service, method, params=None, seconds=5.0):
+        """One JSON call; returns the reply, whatever its status."""
         body = json.dumps({"v": 1, "id": 1, "method": method, "params": params or {}}).encode()
-        dealer.send_multipart([b"MDPC02", b"\x01", service.encode(), body])
-        if not dealer.poll(seconds * 1000):
+        self.dealer.send_multipart([b"MDPC02", b"\x01", service.encode(), body])
+        if not self.dealer.poll(seconds * 1000):
             raise Failure(f"{service} {method}: no answer within {seconds:.0f} s")
-        return json.loads(dealer.recv_multipart()[3])
+        return json.loads(self.dealer.recv_multipart()[3])
+
+    def close(self):
+        self.dealer.close()
+
+
+def call(context, endpoint, service, method, params=None, seconds=5.0):
+    """One JSON call over a connection of its own; returns the reply, whatever its status."""
+    with contextlib.closing(Caller(context, endpoint)) as caller:
+        return caller.call(service, method, params, seconds)
