@@ -14,58 +14,16 @@ using std::chrono::minutes;
 using std::chrono::seconds;
 
 constexpr std::int64_t kTrueTime = 1'700'000'000'000;  // Unix ms at the origin, as all clocks have it at first
-constexpr Duration kStartUp = minutes(2);
-// Agents say each 20 s to 60 s that they are there, and are missed after the third time.
-constexpr Duration kSeenWithin = seconds(200);
-constexpr Duration kOverWithin = seconds(100);
-constexpr Duration kRest = seconds(150);  // from the end of a fault to the next one there
+constexpr std::array<Duration, 3> kHeartbeats{seconds(20), seconds(30), seconds(60)};
+constexpr Duration kLast = minutes(20);  // the longest fault, its end told, and a rest
 
 }  // namespace
 
-AlertDay::AlertDay(const AlertDayConfig& config)
-    : config_(config),
-      random_(config.seed),
-      failures_(events_),
-      ledger_(events_, failures_),
-      feed_(failures_, [](const msg::Status&) {}),
-      broker_(events_, random_.next(), digest_, failures_, ledger_,
-              [this](const wire::Frames& frames) { published(frames); }) {
-  constexpr std::array<Duration, 3> kHeartbeats{seconds(20), seconds(30), seconds(60)};
-  broker_.check_every(config.agents);
-  for (std::size_t i = 0; i < config.agents; ++i) {
-    Place place;
-    place.site = fmt::format("site{}", i / config.agents_per_site);
-    agent::AgentConfig agent;
-    agent.id = msg::CompositorId(fmt::format("host{}/wayland-0", i));
-    agent.labels = {{"site", place.site}};
-    agent.heartbeat_interval = kHeartbeats[i % kHeartbeats.size()];
-    agent.health.probe_interval = seconds(20);
-    agent.status_refresh = seconds(60);
-    place.agent =
-        std::make_unique<SimAgent>(events_, random_.next(), broker_, digest_, failures_, ledger_, std::move(agent));
-    broker_.add_link(place.agent->link());
-    places_.push_back(std::move(place));
-  }
-}
-
-void AlertDay::run() {
-  const Instant end = events_.now() + config_.length;
-  faults_end_ = end - minutes(20);  // the longest fault, its end told, and a rest
-  broker_.start();
-  for (Place& place : places_) {
-    SimAgent& agent = *place.agent;
-    agent.compositor().start();
-    events_.after(random_.between(Duration{}, Duration(seconds(2))), [&agent] { agent.start(); });
-  }
-  events_.after(kStartUp, [this] { next_event(); });
-  events_.run_until(end, failures_.any());
-  if (!failures_.any()) check_all_over();
-}
+AlertDay::AlertDay(const DayConfig& config) : Day(config, {25, kHeartbeats, kLast}) {}
 
 // ---- what happens
 
-void AlertDay::next_event() {
-  if (events_.now() >= faults_end_) return;
+void AlertDay::happen() {
   const std::uint64_t kind = random_.below(100);
   Place& place = places_[random_.below(places_.size())];
   if (kind == 0) {
@@ -77,63 +35,21 @@ void AlertDay::next_event() {
   } else if (place.free_at <= events_.now()) {
     kind < 20 ? harmless(place) : fault(place);
   }
-  events_.after(random_.between(milliseconds(200), config_.fault_pause_max), [this] { next_event(); });
 }
 
 void AlertDay::fault(Place& place) {
   const Duration lasts = random_.between(Duration(minutes(4)), Duration(minutes(8)));
   SimAgent& agent = *place.agent;
-  SimCompositor& compositor = agent.compositor();
   place.free_at = events_.now() + lasts + kOverWithin + kRest;
-  const auto begin = [&](const char* about, const char* what) { expect(agent.id(), about, what, lasts); };
-  const auto at_its_end = [&](auto what) { events_.after(lasts, what); };
-  switch (random_.below(12)) {
-    case 0:
-      begin("agent", "agent killed");
-      agent.kill();
-      return at_its_end([&agent] { agent.start(); });
-    case 1:
-      begin("agent", "agent stopped on purpose");
-      agent.ask_to_stop();
-      return at_its_end([&agent] { agent.start(); });
-    case 2:
-      begin("agent", "host without power");
-      agent.vanish();
-      return at_its_end([&agent] { agent.compositor().start(), agent.start(); });
-    case 3:
-      begin("agent", "host without network");
-      agent.link().set_partitioned(true);
-      return at_its_end([&agent] { agent.link().set_partitioned(false); });
-    case 4: begin("agent", "agent hangs"); return agent.pause(lasts);
-    case 5:
-      begin("compositor", "compositor killed");
-      compositor.kill();
-      return at_its_end([&compositor] { compositor.start(); });
-    case 6:
-      begin("compositor", "compositor exits");
-      compositor.exit(3);
-      return at_its_end([&compositor] { compositor.start(); });
-    case 7:
-      begin("compositor", "compositor stopped");
-      compositor.freeze(true);
-      return at_its_end([&compositor] { compositor.thaw(); });
-    case 8:
-      begin("compositor", "compositor hangs");
-      compositor.freeze(false);
-      return at_its_end([&compositor] { compositor.thaw(); });
-    case 9:
-      begin("output/DP-1", "output off");
-      compositor.set_output(0, msg::OutputState::kOff);
-      return at_its_end([&compositor] { compositor.set_output(0, msg::OutputState::kOn); });
-    case 10:
-      begin("output/DP-2", "cable out");
-      compositor.set_output(1, msg::OutputState::kDisconnected);
-      return at_its_end([&compositor] { compositor.set_output(1, msg::OutputState::kOn); });
-    default:
-      begin("clock", "clock of the host wrong");
-      agent.set_calendar(kTrueTime + to_ms(random_.between(Duration(minutes(1)), Duration(std::chrono::hours(9)))));
-      return at_its_end([&agent] { agent.set_calendar(kTrueTime); });
+  const std::span<const LastingFault> faults = lasting_faults();
+  const std::uint64_t kind = random_.below(faults.size() + 1);
+  if (kind < faults.size()) {
+    expect(agent.id(), faults[kind].about, faults[kind].what, lasts);
+    return begin(agent, faults[kind], lasts);
   }
+  expect(agent.id(), "clock", "clock of the host wrong", lasts);
+  agent.set_calendar(kTrueTime + to_ms(random_.between(Duration(minutes(1)), Duration(std::chrono::hours(9)))));
+  events_.after(lasts, [&agent] { agent.set_calendar(kTrueTime); });
 }
 
 void AlertDay::harmless(Place& place) {
@@ -199,10 +115,10 @@ void AlertDay::set_broker_clock() {
 // ---- what is told of it
 
 void AlertDay::expect(const std::string& id, const std::string& about, std::string what, Duration lasts) {
-  failures_.note(fmt::format("{}: {}, for {} s", id, what, to_ms(lasts) / 1'000));
+  note(id, what, lasts);
   const Instant now = events_.now();
   const Key key{id, about};
-  faults_.insert_or_assign(key, Fault{std::move(what), now, now + lasts, {}, false});
+  faults_.insert_or_assign(key, Fault{std::move(what), now + lasts, {}, false});
   events_.at(now + kSeenWithin, [this, key] {
     const Fault& fault = faults_.at(key);
     if (fault.life.empty()) failures_.add(fmt::format("{}: no alert tells of it: {}", key.first, fault.what));
@@ -213,14 +129,6 @@ void AlertDay::expect(const std::string& id, const std::string& about, std::stri
     ++lives_[fault.what];
     faults_.erase(key);
   });
-}
-
-void AlertDay::published(const wire::Frames& frames) {
-  feed_.published(frames);
-  if (!frames[0].starts_with("alert/")) return;
-  const Result<msg::Value> payload = msg::decode_msgpack(frames.at(2));
-  if (!payload) return;  // the watch has said so
-  if (const Result<msg::Alert> alert = msg::from_value<msg::Alert>(*payload)) take(*alert);
 }
 
 void AlertDay::take(const msg::Alert& alert) {

@@ -15,7 +15,7 @@ namespace {
 class AlertDaySeeds : public ::testing::TestWithParam<std::uint64_t> {};
 
 TEST_P(AlertDaySeeds, EachFaultIsOneAlertFromItsBeginningToItsEnd) {
-  AlertDayConfig config;
+  DayConfig config;
   config.seed = GetParam();
   config.agents = SIM_ALERT_AGENTS;
   config.length = std::chrono::minutes(SIM_ALERT_MINUTES);

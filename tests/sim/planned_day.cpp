@@ -1,6 +1,7 @@
 #include "tests/sim/planned_day.h"
 
 #include <algorithm>
+#include <array>
 
 #include <fmt/format.h>
 
@@ -12,10 +13,8 @@ using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-constexpr Duration kStartUp = minutes(2);
-constexpr Duration kSeenWithin = seconds(200);  // as in alert_day.cpp
-constexpr Duration kOverWithin = seconds(100);
-constexpr Duration kRest = seconds(150);
+constexpr std::array<Duration, 1> kHeartbeat{seconds(20)};
+constexpr Duration kLast = minutes(40);  // the longest fault and window, their ends told, and a rest
 // From a window's end to what it hid; a broker that has just started waits 20 s for the agents first.
 constexpr Duration kBackWithin = seconds(5);
 constexpr Duration kBackAfterStart = seconds(30);
@@ -26,63 +25,27 @@ constexpr std::size_t kLostMax = 2;  // three of a site are one alert of the sit
 
 }  // namespace
 
-PlannedDay::PlannedDay(const PlannedDayConfig& config)
-    : config_(config),
-      random_(config.seed),
-      failures_(events_),
-      ledger_(events_, failures_),
-      feed_(failures_, [](const msg::Status&) {}),
-      broker_(events_, random_.next(), digest_, failures_, ledger_,
-              [this](const wire::Frames& frames) { published(frames); }) {
-  broker_.check_every(config.agents);
+PlannedDay::PlannedDay(const DayConfig& config) : Day(config, {10, kHeartbeat, kLast}) {
   broker_.set_notifier([this](const msg::Alert& alert) { notified(alert); });
-  for (std::size_t i = 0; i < config.agents; ++i) {
-    Place place;
-    place.site = fmt::format("site{}", i / config.agents_per_site);
-    agent::AgentConfig agent;
-    agent.id = msg::CompositorId(fmt::format("host{}/wayland-0", i));
-    agent.labels = {{"site", place.site}, {"seat", fmt::format("s{}", i)}};
-    agent.heartbeat_interval = seconds(20);
-    agent.health.probe_interval = seconds(20);
-    agent.status_refresh = seconds(60);
-    place.agent =
-        std::make_unique<SimAgent>(events_, random_.next(), broker_, digest_, failures_, ledger_, std::move(agent));
-    broker_.add_link(place.agent->link());
-    places_.push_back(std::move(place));
-  }
-}
-
-void PlannedDay::run() {
-  const Instant end = events_.now() + config_.length;
-  last_case_at_ = end - minutes(40);
-  broker_.start();
-  for (Place& place : places_) {
-    SimAgent& agent = *place.agent;
-    agent.compositor().start();
-    events_.after(random_.between(Duration{}, Duration(seconds(2))), [&agent] { agent.start(); });
-  }
-  events_.after(kStartUp, [this] { next_event(); });
-  events_.run_until(end, failures_.any());
-  if (!failures_.any()) check_all_over();
 }
 
 // ---- what happens
 
-void PlannedDay::next_event() {
-  if (events_.now() >= last_case_at_) return;
+void PlannedDay::happen() {
   const std::size_t place = random_.below(places_.size());
   if (random_.chance(1, 30)) {
     stop_broker(random_.between(milliseconds(100), milliseconds(30'000)));
   } else if (places_[place].free_at <= events_.now()) {
     begin_case(place);
   }
-  events_.after(random_.between(milliseconds(200), milliseconds(40'000)), [this] { next_event(); });
 }
 
 void PlannedDay::begin_case(std::size_t number) {
   Place& place = places_[number];
-  const std::uint64_t kind = random_.below(9);
-  if (kind < 4 && lost_[place.site] >= kLostMax) return;
+  const std::span<const LastingFault> faults = lasting_faults();
+  const LastingFault& fault = faults[random_.below(faults.size())];
+  const bool loses = std::string_view(fault.about) == "agent";
+  if (loses && lost_[place.site] >= kLostMax) return;
   const std::string id = place.agent->id();
   const Instant now = events_.now();
   Case c;
@@ -106,62 +69,24 @@ void PlannedDay::begin_case(std::size_t number) {
                [this] { stop_broker(random_.between(Duration(seconds(5)), Duration(seconds(30)))); });
   }
   place.free_at = std::max(c.fault_end, c.window_end) + kOverWithin + kRest;
-  if (kind < 4) ++lost_[place.site];
-  events_.at(c.fault_begin, [this, id, kind] { begin_fault(cases_.at(id), kind); });
+  if (loses) ++lost_[place.site];
+  events_.at(c.fault_begin, [this, id, &fault] { begin_fault(cases_.at(id), fault); });
   events_.at(made, [this, id, length, begins_in, by_label] { make_window(id, length, begins_in, by_label); });
-  events_.at(place.free_at - seconds(1), [this, id, kind, number] {
-    if (kind < 4) --lost_[places_[number].site];
+  events_.at(place.free_at - seconds(1), [this, id, loses, number] {
+    if (loses) --lost_[places_[number].site];
     finish(id);
   });
   cases_.insert_or_assign(id, std::move(c));
   audit(id);
 }
 
-void PlannedDay::begin_fault(Case& c, std::uint64_t kind) {
+void PlannedDay::begin_fault(Case& c, const LastingFault& fault) {
   SimAgent& agent = *places_[c.place].agent;
-  SimCompositor& compositor = agent.compositor();
+  c.about = fault.about;
+  c.what = fault.what;
   const Duration lasts = c.fault_end - c.fault_begin;
-  const auto begin = [&](const char* about, const char* what) {
-    c.about = about;
-    c.what = what;
-    failures_.note(fmt::format("{}: {}, for {} s", agent.id(), what, to_ms(lasts) / 1'000));
-  };
-  const auto at_its_end = [&](auto what) { events_.after(lasts, what); };
-  switch (kind) {
-    case 0:
-      begin("agent", "agent killed");
-      agent.kill();
-      return at_its_end([&agent] { agent.start(); });
-    case 1:
-      begin("agent", "host without power");
-      agent.vanish();
-      return at_its_end([&agent] { agent.compositor().start(), agent.start(); });
-    case 2:
-      begin("agent", "host without network");
-      agent.link().set_partitioned(true);
-      return at_its_end([&agent] { agent.link().set_partitioned(false); });
-    case 3: begin("agent", "agent hangs"); return agent.pause(lasts);
-    case 4:
-      begin("compositor", "compositor killed");
-      compositor.kill();
-      return at_its_end([&compositor] { compositor.start(); });
-    case 5:
-      begin("compositor", "compositor stopped");
-      compositor.freeze(true);
-      return at_its_end([&compositor] { compositor.thaw(); });
-    case 6:
-      begin("compositor", "compositor hangs");
-      compositor.freeze(false);
-      return at_its_end([&compositor] { compositor.thaw(); });
-    case 7:
-      begin("output/DP-1", "output off");
-      compositor.set_output(0, msg::OutputState::kOff);
-      return at_its_end([&compositor] { compositor.set_output(0, msg::OutputState::kOn); });
-    default:
-      begin("output/DP-2", "cable out");
-      compositor.set_output(1, msg::OutputState::kDisconnected);
-      return at_its_end([&compositor] { compositor.set_output(1, msg::OutputState::kOn); });
-  }
+  note(agent.id(), fault.what, lasts);
+  begin(agent, fault, lasts);
 }
 
 // Tries again while there is no broker.
@@ -294,14 +219,6 @@ void PlannedDay::finish(const std::string& id) {
   if (c.notices > 0) ++seen_["notified of its beginning and its end"];
   if (!c.life.empty()) over_.emplace(c.life, events_.now());
   cases_.erase(id);
-}
-
-void PlannedDay::published(const wire::Frames& frames) {
-  feed_.published(frames);
-  if (!frames[0].starts_with("alert/")) return;
-  const Result<msg::Value> payload = msg::decode_msgpack(frames.at(2));
-  if (!payload) return;  // the watch has said so
-  if (const Result<msg::Alert> alert = msg::from_value<msg::Alert>(*payload)) take(*alert);
 }
 
 void PlannedDay::take(const msg::Alert& alert) {

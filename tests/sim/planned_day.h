@@ -5,45 +5,21 @@
 
 #include <cstdint>
 #include <map>
-#include <memory>
 #include <string>
-#include <utility>
-#include <vector>
 
-#include "common/base/random.h"
-#include "common/msg/alert.h"
 #include "common/msg/alert_window.h"
-#include "tests/sim/digest.h"
-#include "tests/sim/failures.h"
-#include "tests/sim/feed_watch.h"
-#include "tests/sim/ledger.h"
-#include "tests/sim/sim_agent.h"
-#include "tests/sim/sim_broker.h"
+#include "tests/sim/day.h"
 
 namespace compositord::sim {
 
-struct PlannedDayConfig {
-  std::uint64_t seed = 1;
-  std::size_t agents = 100;
-  std::size_t agents_per_site = 10;
-  Duration length = std::chrono::hours(24);
-};
-
-class PlannedDay {
+class PlannedDay final : public Day {
  public:
-  explicit PlannedDay(const PlannedDayConfig& config);
-  void run();
+  explicit PlannedDay(const DayConfig& config);
 
-  const Failures& failures() const noexcept { return failures_; }
   // What came to pass and was as it must be, and how often.
   const std::map<std::string, std::uint64_t>& seen() const noexcept { return seen_; }
 
  private:
-  struct Place {
-    std::unique_ptr<SimAgent> agent;
-    std::string site;
-    Instant free_at;
-  };
   // A fault and a window at one place.
   struct Case {
     std::size_t place = 0;
@@ -66,38 +42,27 @@ class PlannedDay {
     bool end_noticed = false;
   };
 
-  void next_event();
+  void happen() override;
+  void take(const msg::Alert& alert) override;
+  void check_all_over() override;
   void begin_case(std::size_t place);
-  void begin_fault(Case& c, std::uint64_t kind);
+  void begin_fault(Case& c, const LastingFault& fault);
   void make_window(const std::string& id, Duration length, Duration begins_in, bool by_label);
   void stop_window(const std::string& id);
   void stop_broker(Duration lasts);
   void audit(const std::string& id);
   void audit_alert(Case& c);
   void finish(const std::string& id);
-  void published(const wire::Frames& frames);
-  void take(const msg::Alert& alert);
   void notified(const msg::Alert& alert);
-  void check_all_over();
   void wrong(const Case& c, std::string_view what);
   bool in_window(const Case& c, Instant at, Duration settled) const;
 
-  PlannedDayConfig config_;
-  Random random_;
-  EventQueue events_;
-  Digest digest_;
-  Failures failures_;
-  Ledger ledger_;
-  FeedWatch feed_;
-  SimBroker broker_;
-  std::vector<Place> places_;
   std::map<std::string, Case> cases_;        // by the compositor's id
   std::map<std::string, std::size_t> lost_;  // cases whose agent is lost, by site
   std::map<std::string, std::uint64_t> seen_;
   std::map<std::string, Instant> over_;  // alerts of cases that are over
   Instant started_at_;                   // the broker
   Instant settled_at_;                   // what was asked for is on disk by then
-  Instant last_case_at_;
 };
 
 }  // namespace compositord::sim

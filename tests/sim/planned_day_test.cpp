@@ -15,7 +15,7 @@ namespace {
 class PlannedDaySeeds : public ::testing::TestWithParam<std::uint64_t> {};
 
 TEST_P(PlannedDaySeeds, WhatIsWrongIsHiddenByItsWindowAndByNothingElse) {
-  PlannedDayConfig config;
+  DayConfig config;
   config.seed = GetParam();
   config.agents = SIM_PLANNED_AGENTS;
   config.length = std::chrono::minutes(SIM_PLANNED_MINUTES);
