@@ -155,9 +155,11 @@ msg::Value sla_entry(const std::string& id, const Availability& found) {
 }
 
 msg::Value to_value(const std::string& id, const Outage& outage) {
+  msg::Value until;
+  if (!outage.goes_on) until = outage.until.ms;
   return msg::Value::map({{"id", id},
                           {"from", outage.from.ms},
-                          {"until", outage.goes_on ? msg::Value() : msg::Value(outage.until.ms)},
+                          {"until", std::move(until)},
                           {"ms", outage.until.ms - outage.from.ms},
                           {"began_before", outage.began_before},
                           {"worst", std::string(msg::name_of(outage.worst))},
