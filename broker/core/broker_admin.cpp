@@ -101,14 +101,13 @@ void BrokerCore::take_config(input::Reloaded::Taken&& taken, Instant now, Output
   compositors_.judge_clocks(both(now), out);
 }
 
-void BrokerCore::expire_reloads(Instant now, Outputs& out) {
+void BrokerCore::end_reloads(Instant until, const Error& error, Outputs& out) {
   for (auto it = pending_reloads_.begin(); it != pending_reloads_.end();) {
     const PendingReload& pending = it->second;
-    if (pending.deadline > now) {
+    if (pending.deadline > until) {
       ++it;
       continue;
     }
-    const Error error{Status::kDeadline, "the configuration was not read in time; it may still be taken"};
     refuse(pending.client, pending.call.encoding, pending.call.header.id, error, out);
     it = pending_reloads_.erase(it);
   }

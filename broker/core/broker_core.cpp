@@ -79,6 +79,10 @@ void BrokerCore::step(Instant now, Input input, Outputs& out) {
 
 Instant BrokerCore::next_deadline() const noexcept { return timers_.next(); }
 
+bool BrokerCore::awaits_store() const noexcept {
+  return !pending_commits_.empty() || !pending_reads_.empty() || jobs_.awaits_store();
+}
+
 UnixMs BrokerCore::unix_at(Instant now) const noexcept { return UnixMs{unix_ms_at_origin_ + now.ns() / 1'000'000}; }
 
 // ---- inputs
@@ -265,6 +269,14 @@ void BrokerCore::on(input::Tick& tick, Instant now, Outputs& out) {
   }
 }
 
+void BrokerCore::on(input::Stopping&, Instant now, Outputs& out) {
+  jobs_.stop();
+  group_calls_.stop();
+  majordomo_.stop(now, out);
+  end_reloads(kNever, {Status::kNotConnected, "the broker is being stopped; the next one reads the configuration"},
+              out);
+}
+
 void BrokerCore::on_alert_timer(TimerKind kind, Instant now, Outputs& out) {
   if (alerts_.on_timer(kind, both(now), out)) compositors_.judge_all(both(now), out);
 }
@@ -303,7 +315,7 @@ void BrokerCore::bus_tick(Instant now, Outputs& out) {
   idempotent_calls_.forget_old(now);
   watch_queues(both(now), out);
   watch_feed(now, out);
-  expire_reloads(now, out);
+  end_reloads(now, {Status::kDeadline, "the configuration was not read in time; it may still be taken"}, out);
   compositors_.judge_broker_clock(both(now), out);
   feed_.publish(FeedKind::kBus, "tick", msg::Value::map({{"epoch", feed_.epoch()}, {"seqs", feed_.seqs()}}),
                 unix_at(now), out);

@@ -41,6 +41,8 @@ class BrokerCore {
   void step(Instant now, Input input, Outputs& out);  // by value: bodies are moved from socket to socket, not copied
   // When the next Tick is due at the latest; kNever when no timer is pending.
   Instant next_deadline() const noexcept;
+  // Whether somebody is to be told something when a write or a read has ended.
+  bool awaits_store() const noexcept;
 
   // True when the tables agree with each other. For tests, after every step.
   bool check_invariants() const;
@@ -94,6 +96,7 @@ class BrokerCore {
   void on(input::CalendarSet& calendar, Instant now, Outputs& out);
   void on(input::Stalled& stalled, Instant now, Outputs& out);
   void on(input::Tick& tick, Instant now, Outputs& out);
+  void on(input::Stopping& stopping, Instant now, Outputs& out);
 
   void on_request(const wire::RoutingId& peer, const wire::Dialect& dialect, wire::mdp::ClientRequest&& request,
                   Instant now, Outputs& out);
@@ -116,7 +119,8 @@ class BrokerCore {
   void set_log_level(Severity level, std::string why, Outputs& out);
   void begin_reload(const Client& client, const msg::Call& call, Instant now, Outputs& out);
   void take_config(input::Reloaded::Taken&& taken, Instant now, Outputs& out);
-  void expire_reloads(Instant now, Outputs& out);
+  // Those whose deadline is until then.
+  void end_reloads(Instant until, const Error& error, Outputs& out);
   // How the bus itself does.
   void watch_store(const Result<void>& result, Now now, Outputs& out);
   void watch_set_aside(const input::StoreFile& file, Now now, Outputs& out);

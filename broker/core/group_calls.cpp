@@ -104,13 +104,17 @@ Result<void> GroupCalls::begin(const Client& client, const msg::Call& call, Dura
 
 void GroupCalls::go_on(std::uint64_t number, Instant now, Outputs& out) {
   GroupCall& group = calls_.at(number);
-  const auto may_begin = [&] { return group.failed <= group.max_fail && now < group.deadline; };
-  while (group.next < group.targets.size() && group.busy < group.batch && may_begin()) {
+  while (group.next < group.targets.size() && group.busy < group.batch && why_not_begun(group, now).empty()) {
     begin_target(number, group, group.next++, now, out);
   }
-  if (group.busy > 0 || (group.next < group.targets.size() && may_begin())) return;
-  finish(number, now < group.deadline ? "not begun: too many targets had failed" : "not begun: the deadline passed",
-         out);
+  if (group.busy > 0) return;
+  finish(number, why_not_begun(group, now), out);
+}
+
+std::string_view GroupCalls::why_not_begun(const GroupCall& group, Instant now) const {
+  if (stopping_) return "not begun: the broker is being stopped";
+  if (now >= group.deadline) return "not begun: the deadline passed";
+  return group.failed > group.max_fail ? "not begun: too many targets had failed" : "";
 }
 
 void GroupCalls::begin_target(std::uint64_t number, GroupCall& group, std::size_t target, Instant now, Outputs& out) {

@@ -26,6 +26,8 @@ class GroupCalls {
   // Begins a group call. Errors, before anything has been done: kMalformed, kNotFound (nothing is selected), kLimit, kTooLarge.
   Result<void> begin(const Client& client, const msg::Call& call, Duration deadline, Instant now, Outputs& out);
   void on_outcome(Outcome&& outcome, Instant now, Outputs& out);
+  // From now on no target is begun: the broker is about to end.
+  void stop() noexcept { stopping_ = true; }
 
   std::size_t size() const noexcept { return calls_.size(); }
   bool check_invariants() const;
@@ -56,6 +58,8 @@ class GroupCalls {
   };
 
   void go_on(std::uint64_t number, Instant now, Outputs& out);
+  // Why no further target is begun; empty: one may be.
+  std::string_view why_not_begun(const GroupCall& group, Instant now) const;
   void begin_target(std::uint64_t number, GroupCall& group, std::size_t target, Instant now, Outputs& out);
   void end_target(GroupCall& group, std::size_t target, const msg::Reply& reply, Outputs& out);
   void finish(std::uint64_t number, std::string_view why_not_begun, Outputs& out);
@@ -68,6 +72,7 @@ class GroupCalls {
   std::unordered_map<std::uint64_t, Place> busy_;  // by Client::key
   std::uint64_t last_number_ = 0;
   std::uint64_t last_key_ = 0;
+  bool stopping_ = false;
 };
 
 }  // namespace compositord::broker

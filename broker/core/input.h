@@ -115,11 +115,15 @@ struct Tick {
   Duration late{};  // how long after its time this turn began
 };
 
+// The broker is about to end: whoever waits for an answer shall have one. After it come, for a short while, only the ends of what the
+// core has asked of its surroundings: StoreDone, StoreAnswered, NoticeEnded, NoticeDone.
+struct Stopping {};
+
 }  // namespace input
 
 using Input = std::variant<input::Received, input::TooLarge, input::SendFailed, input::Disconnected,
                            input::FeedReceived, input::FeedDropped, input::StoreDone, input::StoreAnswered,
                            input::StoreFile, input::NoticeEnded, input::NoticeDone, input::Reloaded, input::CalendarSet,
-                           input::Stalled, input::Tick, input::ConnectionRefused, input::BusLoad>;
+                           input::Stalled, input::Tick, input::ConnectionRefused, input::BusLoad, input::Stopping>;
 
 }  // namespace compositord::broker

@@ -171,7 +171,7 @@ bool Jobs::on_stored(std::uint64_t commit_id, const Result<void>& result, Now no
     submitted(*job, result, now, out);
   } else if (job->start_commit == commit_id) {
     job->start_commit = 0;
-    result ? send(*job, now, out) : postpone(*job, now, out);
+    result && !stopping_ ? send(*job, now, out) : postpone(*job, now, out);
   } else if (!result) {
     job->unsaved = true;
     if (job->retry_timer == 0) {
@@ -200,7 +200,7 @@ void Jobs::wake(const std::string& service, Now now, Outputs& out) {
 
 void Jobs::try_start(const std::string& service, Now now, Outputs& out) {
   JobQueue& queue = jobs_.queue(service);
-  if (queue.running != 0 || queue.waiting.empty() || !majordomo_.has_workers(service)) {
+  if (stopping_ || queue.running != 0 || queue.waiting.empty() || !majordomo_.has_workers(service)) {
     return jobs_.close_queue_if_empty(service);
   }
   Job* job = jobs_.find(queue.waiting.front());

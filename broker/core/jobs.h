@@ -41,6 +41,10 @@ class Jobs {
   void submit(JobCaller caller, JobRequest request, Now now, Outputs& out);
   // A store write ended; false: it was not one of a job.
   bool on_stored(std::uint64_t commit_id, const Result<void>& result, Now now, Outputs& out);
+  // Whether a write of a job has not ended.
+  bool awaits_store() const noexcept { return !commits_.empty(); }
+  // From now on none is begun: the broker is about to end, and what is about to begin waits for the next one.
+  void stop() noexcept { stopping_ = true; }
   void on_outcome(Outcome&& outcome, Now now, Outputs& out);
   // The service may have become able to do something: a READY, or news of its compositor.
   void wake(const std::string& service, Now now, Outputs& out);
@@ -95,6 +99,7 @@ class Jobs {
   std::uint64_t last_id_ = 0;
   JobTable jobs_;
   std::unordered_map<std::uint64_t, JobNumber> commits_;  // under way
+  bool stopping_ = false;
 };
 
 // "at_least_once" or "at_most_once".

@@ -74,6 +74,8 @@ class Majordomo {
   const msg::CompositorId* compositor_of(const wire::RoutingId& peer);
   // The agent says goodbye.
   void leave(const wire::RoutingId& peer, Instant now, Outputs& out);
+  // The broker is about to end: whoever waits for an answer is told so. A job's request stays as it is, for the journal knows of it.
+  void stop(Instant now, Outputs& out);
   // The configuration was changed.
   void set_limits(const Limits& limits) noexcept { services_.set_limits(limits); }
   bool has_agent(const msg::CompositorId& id) const { return agents_.contains(id); }
@@ -128,6 +130,8 @@ class Majordomo {
   // The same without giving the credit to the next request.
   void forget(OpenRequest& request);
   void request_timed_out(OpenRequest& request, Instant now, Outputs& out);
+  // Ends it towards whoever asked: a worker that has it may still be busy with it.
+  void give_up(OpenRequest& request, const Error& error, LogEvent plain_event, Instant now, Outputs& out);
   // Gives the request of a dead worker to another one, where that can't do harm. False: it must end.
   bool give_back(OpenRequest& request, const Worker& worker, Instant now);
 

@@ -1,5 +1,6 @@
 // The way of a request through Majordomo: accepted, waiting, with a worker, ended. States: request_table.h.
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -9,6 +10,15 @@
 #include "common/wire/mdp_codec.h"
 
 namespace compositord::broker {
+
+namespace {
+
+// Of a request without an answer. One that waits again was with a worker that died.
+Carried carried(const OpenRequest& request) noexcept {
+  return request.state == RequestState::kWaiting && !request.retried ? Carried::kNo : Carried::kUnknown;
+}
+
+}  // namespace
 
 void send_reply(const Client& client, const msg::Reply& reply, Counters& counters, Outputs& out) {
   send_body(client, true, msg::serialize_reply(reply), counters, out);
@@ -155,12 +165,32 @@ void Majordomo::forget(OpenRequest& request) {
 
 void Majordomo::request_timed_out(OpenRequest& request, Instant now, Outputs& out) {
   ++counters_.requests_expired;
-  const bool waiting = request.state == RequestState::kWaiting;
-  const Error error{Status::kDeadline, waiting ? "the deadline passed before a worker was free; it was not carried out"
-                                               : "the deadline passed; whether it was carried out is unknown"};
-  tell_failure(request.client, request.call, waiting ? Carried::kNo : Carried::kUnknown, error,
-               LogEvent(Severity::kWarning, "request.expired"), out);
-  if (waiting) return finish(request, now, out);
+  const Error error{Status::kDeadline, carried(request) == Carried::kNo
+                                           ? "the deadline passed before a worker was free; it was not carried out"
+                                           : "the deadline passed; whether it was carried out is unknown"};
+  give_up(request, error, LogEvent(Severity::kWarning, "request.expired"), now, out);
+}
+
+void Majordomo::stop(Instant now, Outputs& out) {
+  std::vector<RequestToken> open;
+  for (const auto& [token, request] : requests_.all()) {
+    if (request.state != RequestState::kAbandoned && request.client.origin != Origin::kJob) open.push_back(token);
+  }
+  std::sort(open.begin(), open.end());
+  for (const RequestToken token : open) {
+    OpenRequest* request = requests_.find(token);
+    CHECK(request != nullptr);  // the end of one is no other's
+    const Error error =
+        carried(*request) == Carried::kNo
+            ? Error{Status::kNotConnected, "the broker is being stopped; it was not carried out"}
+            : Error{Status::kGone, "the broker is being stopped; whether it was carried out is unknown"};
+    give_up(*request, error, LogEvent(Severity::kWarning, "request.dropped"), now, out);
+  }
+}
+
+void Majordomo::give_up(OpenRequest& request, const Error& error, LogEvent plain_event, Instant now, Outputs& out) {
+  tell_failure(request.client, request.call, carried(request), error, std::move(plain_event), out);
+  if (request.state == RequestState::kWaiting) return finish(request, now, out);
   // The worker may still be busy with it: its credit stays taken until it answers or dies.
   requests_.release_client(request);
   request.state = RequestState::kAbandoned;

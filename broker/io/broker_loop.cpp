@@ -1,5 +1,7 @@
 #include "broker/io/broker_loop.h"
 
+#include <poll.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <optional>
@@ -22,6 +24,8 @@ constexpr int kMessagesPerFlush = 32;
 // So many turns with messages may follow each other before everything else is looked at.
 constexpr int kTurnsWithoutWaitMax = 8;
 constexpr int kFeedMessagesPerTurnMax = 1'024;
+// How long who waits for the disk waits for it when the broker ends.
+constexpr Duration kLastCommitsMax = std::chrono::seconds(2);
 // How often what is wrong with connections is looked for.
 constexpr Duration kSocketsLookInterval = std::chrono::seconds(1);
 // The calendar is set anew in the core when it has moved by more than this against the monotonic clock.
@@ -66,6 +70,7 @@ void BrokerLoop::run(BrokerCore& core, const StoredState& stored) {
   load(core, start, stored);
   apply_outputs();
   while (!stopping_) turn(core, core.next_deadline());
+  end_requests(core);
   stop_notifiers(core);
   if (trace_ != nullptr) trace_->finish();
   look_after_trace();
@@ -204,6 +209,19 @@ void BrokerLoop::take_delivered(Notifiers& notifiers, BrokerCore& core, Instant 
     step(
         core, now,
         input::NoticeEnded{std::move(one.dedupe), std::move(one.notifier), one.ok, one.attempts, std::move(one.error)});
+  }
+}
+
+// Whoever waits for an answer gets one: of the store's what it still has to say, as far as the disk answers in time.
+void BrokerLoop::end_requests(BrokerCore& core) {
+  Instant now = monotonic_now();
+  step(core, now, input::Stopping{});
+  apply_outputs();
+  for (const Instant until = now + kLastCommitsMax; core.awaits_store() && now < until; now = monotonic_now()) {
+    pollfd stored{store_.event_fd(), POLLIN, 0};
+    ::poll(&stored, 1, static_cast<int>(to_ms(until - now)) + 1);
+    take_store(core, monotonic_now());
+    apply_outputs();
   }
 }
 

@@ -58,6 +58,7 @@ class BrokerLoop {
   void take_reloaded(BrokerCore& core, Instant now);
   void ask_reloads();
   void write_log();
+  void end_requests(BrokerCore& core);
   void stop_notifiers(BrokerCore& core);
   void notify(const msg::Alert& alert);
   void set_calendar(BrokerCore& core, Instant now);

@@ -62,6 +62,8 @@ void fields(M& m, V& v) {
   auto& [connections, send_bytes, incoming_bytes] = m;
   v(connections), v(send_bytes), v(incoming_bytes);
 }
+template <Is<input::Stopping> M, class V>
+void fields(M&, V&) {}
 template <Is<input::FeedReceived> M, class V>
 void fields(M& m, V& v) {
   auto& [frames] = m;
@@ -336,6 +338,7 @@ struct InputNamer {
   std::string_view operator()(const input::Disconnected&) const { return "disconnected"; }
   std::string_view operator()(const input::ConnectionRefused&) const { return "connection-refused"; }
   std::string_view operator()(const input::BusLoad&) const { return "bus-load"; }
+  std::string_view operator()(const input::Stopping&) const { return "stopping"; }
   std::string_view operator()(const input::FeedReceived&) const { return "feed-received"; }
   std::string_view operator()(const input::FeedDropped&) const { return "feed-dropped"; }
   std::string_view operator()(const input::StoreDone&) const { return "store-done"; }

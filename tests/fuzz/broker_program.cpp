@@ -116,7 +116,8 @@ msg::Value params_for(const std::string& method, ByteSource& in) {
 
 }  // namespace
 
-BrokerProgram::BrokerProgram(std::uint8_t start) : core_(small_config(), 7) {
+BrokerProgram::BrokerProgram(std::uint8_t start)
+    : core_(small_config(), 7), is_stopped_at_the_end_(start / 8 % 2 == 1) {
   for (std::size_t i = 0; i < peers_.size(); ++i) peers_[i] = wire::RoutingId(std::string("peer") + char('0' + i));
   step(broker::input::CalendarSet{1'700'000'000'000});
   broker::StoredState stored;
@@ -152,7 +153,20 @@ void BrokerProgram::enter(int state) {
 
 void BrokerProgram::run(ByteSource& in) {
   for (int i = 0; i < kInputsMax && !in.at_end(); ++i) one_input(in);
+  if (is_stopped_at_the_end_) stop();
   check_everything_ends();
+}
+
+// Then nothing begins any more, whatever the disk still says.
+void BrokerProgram::stop() {
+  step(broker::input::Stopping{});
+  const std::uint64_t routed = core_.counters().requests_routed;
+  for (int ends = 0; ends < kInputsMax && !commits_.empty(); ++ends) {
+    const std::uint64_t id = commits_.front();
+    commits_.erase(commits_.begin());
+    step(broker::input::StoreDone{id, {}});
+  }
+  CHECK(core_.counters().requests_routed == routed);
 }
 
 // Whatever it was: a bus on which nobody speaks any more ends every request and forgets every worker.
@@ -208,7 +222,7 @@ void BrokerProgram::one_input(ByteSource& in) {
 
 wire::Frames BrokerProgram::message(ByteSource& in) {
   const std::uint8_t head = in.u8();
-  const std::string service = kServices[in.u8() % kServices.size()];
+  const std::string& service = kServices[in.u8() % kServices.size()];
   const bool v1 = (head & 0x40U) != 0;
   wire::Frames frames;
   if ((head & 0x80U) != 0) frames.emplace_back();

@@ -13,7 +13,7 @@ namespace compositord::fuzz {
 
 class BrokerProgram {
  public:
-  // `start` (any byte) chooses the state to begin in; the table stands in the source.
+  // `start` (any byte) chooses the state to begin in (the table stands in the source), and whether the broker is stopped at the end.
   explicit BrokerProgram(std::uint8_t start);
   void run(ByteSource& in);
 
@@ -21,6 +21,7 @@ class BrokerProgram {
   void step(broker::Input input);
   void receive(std::size_t peer, wire::Frames frames);
   void check_outputs();
+  void stop();
   void check_everything_ends();
   void one_input(ByteSource& in);
   wire::Frames message(ByteSource& in);
@@ -36,6 +37,7 @@ class BrokerProgram {
   std::array<wire::RoutingId, 4> peers_;
   Instant now_ = Instant::from_ns(1'000'000'000);
   broker::BrokerCore core_;
+  bool is_stopped_at_the_end_;  // when the program is over, and before everything ends
   broker::Outputs out_;
   std::vector<broker::Send> sent_;  // the last ones, any of which may still fail; without their frames
   std::vector<std::uint64_t> commits_;

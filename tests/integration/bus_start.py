@@ -95,6 +95,28 @@ class End(unittest.TestCase):
                 self.assertEqual(broker.wait(), 0)
                 self.assertIn("broker.stopped", broker.err[-1])
 
+    def test_each_call_has_its_status_before_the_end(self):
+        with programs.broker() as broker, calls.PythonAgent(broker.bus, "a/b") as agent, mdp.Worker(broker.bus, b"render") as worker, \
+                calls.Caller(broker.bus) as carried, calls.Caller(broker.bus, as_json=True) as waiting, \
+                calls.Caller(broker.bus) as group:
+            agent.come_online()
+            worker.send(b"MDPC02", b"\x01", b"mmi.echo", b"its READY was read before this")
+            worker.receive()
+            carried.start("render", "frame", deadline_ms=60_000)
+            worker.next_request()
+            waiting.start("render", "frame", deadline_ms=60_000)
+            waiting.request(b"mmi.echo", b"it has read the call before this")
+            waiting.reply()
+            group.start("bus.group", "call", {"selector": {"ids": ["*"]}, "method": "output.scale"}, deadline_ms=60_000)
+            agent.next_request()
+            broker.signal(signal.SIGTERM)
+            got = [(reply.status, reply.error) for reply in (carried.finish(), waiting.finish())]
+            self.assertEqual(got, [(410, "the broker is being stopped; whether it was carried out is unknown"),
+                                   (503, "the broker is being stopped; it was not carried out")])
+            self.assertEqual(group.reply()[0], "PARTIAL")
+            self.assertEqual([target["status"] for target in group.finish().result["targets"]], [410])
+            self.assertEqual(broker.wait(), 0)
+
     def test_what_was_acknowledged_before_sigterm_is_there_afterwards(self):
         with programs.temporary_folder() as folder:
             with programs.Broker(folder) as broker, calls.PythonAgent(broker.bus, "a/b") as agent:

@@ -97,7 +97,7 @@ void AlertDay::lose_site() {
 void AlertDay::restart_broker() {
   if (!broker_.up()) return;
   ++harmless_["broker killed and started again"];
-  broker_.stop(true);
+  broker_.stop(BrokerEnd::kKilled);
   events_.after(random_.between(milliseconds(100), milliseconds(5'000)), [this] { broker_.start(); });
 }
 

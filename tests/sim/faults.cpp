@@ -229,7 +229,7 @@ void Simulation::restart_broker() {
   const Duration downtime = span(100, 5'000);
   disturb_all(downtime);
   broker_excused_until_ = std::max(broker_excused_until_, events_.now() + downtime + come_back_max());
-  broker_.stop(random_.chance(1, 2));
+  broker_.stop(any_end(random_));
   events_.after(downtime, [this] {
     if (!broker_.up()) broker_.start();
   });

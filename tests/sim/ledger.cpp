@@ -104,7 +104,9 @@ void Ledger::stored(const broker::JobRecord& record, UnixMs calendar_max) {
     if (!has_ended(known->second) || kept_until > calendar_max.ms) {
       failures_.add(fmt::format("the job {} was forgotten before its time", record.id));
     }
-    may_run_again_[known->second.body.at(0).str()] = true;  // its key means nothing any more
+    // Its key means nothing any more: under it comes another job, of which other runs tell.
+    may_run_again_[known->second.body.at(0).str()] = true;
+    runs_.erase(known->second.body.at(0).str());
     jobs_.erase(known);
     return;
   }

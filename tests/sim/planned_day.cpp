@@ -149,7 +149,7 @@ void PlannedDay::stop_broker(Duration lasts) {
     // An alert is not withheld for longer than 0.1 s from people because of a disk.
     c.forgotten |= !c.life.empty() && c.changed_at + kSettled > events_.now();
   }
-  broker_.stop(random_.chance(1, 2));
+  broker_.stop(any_end(random_));
   events_.at(back, [this] {
     started_at_ = events_.now();
     broker_.start();

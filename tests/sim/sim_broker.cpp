@@ -1,6 +1,7 @@
 #include "tests/sim/sim_broker.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "common/wire/mdp_codec.h"
@@ -40,15 +41,27 @@ void SimBroker::start() {
   for (Link* link : links_) link->broker_started();
 }
 
-void SimBroker::stop(bool told) {
+BrokerEnd any_end(Random& random) {
+  constexpr std::array<BrokerEnd, 3> kEnds{BrokerEnd::kStopped, BrokerEnd::kKilled, BrokerEnd::kWithoutPower};
+  return kEnds[random.below(kEnds.size())];
+}
+
+void SimBroker::stop(BrokerEnd end) {
   if (!up()) return;
-  failures_.note(told ? "broker killed" : "broker without power");
+  failures_.note(end == BrokerEnd::kStopped  ? "broker stopped"
+                 : end == BrokerEnd::kKilled ? "broker killed"
+                                             : "broker without power");
+  if (end == BrokerEnd::kStopped) {
+    step(broker::input::Stopping{});
+    check_now();
+    apply_outputs();
+  }
   loop_.stop();
   core_.reset();
   out_.clear();
   pending_.clear();
   connections_.clear();
-  for (Link* link : links_) link->broker_stopped(told);
+  for (Link* link : links_) link->broker_stopped(end != BrokerEnd::kWithoutPower);
 }
 
 // ---- connections

@@ -19,6 +19,14 @@
 
 namespace compositord::sim {
 
+// How a broker ends, and so what its peers notice.
+enum class BrokerEnd : std::uint8_t {
+  kStopped,       // on purpose: it tells them, and the kernel closes its connections
+  kKilled,        // the kernel closes its connections
+  kWithoutPower,  // nothing
+};
+BrokerEnd any_end(Random& random);
+
 class SimBroker {
  public:
   // `published` sees every message of the feed.
@@ -31,8 +39,7 @@ class SimBroker {
   void set_notifier(std::function<void(const msg::Alert&)> notifier) { notifier_ = std::move(notifier); }
 
   void start();
-  // Told: the kernel closes its connections. Not told: the machine lost its power.
-  void stop(bool told);
+  void stop(BrokerEnd end);
   bool up() const noexcept { return core_ != nullptr; }
   std::uint64_t epoch() const noexcept { return epoch_; }
   const broker::BrokerCore& core() const noexcept { return *core_; }

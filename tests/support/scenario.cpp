@@ -168,6 +168,7 @@ void Scenario::line(const std::string& text) {
     return step(
         broker::input::FeedDropped{std::stoull(words.at(1)), words.size() - 2, {words.begin() + 2, words.end()}});
   }
+  if (words[0] == "stopping") return step(broker::input::Stopping{});
   if (words[0] == "stalled") return step(broker::input::Stalled{duration_of(words.at(1))});
   if (words[0] == "subscriber") {
     wire::Frames frames;

@@ -68,6 +68,7 @@ std::vector<Input> all_inputs() {
           input::TooLarge{kPeer},
           input::ConnectionRefused{"127.0.0.1:41234 is a SUB socket"},
           input::BusLoad{3, 4, 5},
+          input::Stopping{},
           input::SendFailed{kPeer, SendError::kFull, ~std::uint64_t{0}},
           input::Disconnected{kPeer},
           input::FeedReceived{frames},

@@ -63,6 +63,7 @@ struct InputTeller {
     return fmt::format(" {} connections, {} bytes to be sent, {} bytes of incomplete messages\n", in.connections,
                        in.send_bytes, in.incoming_bytes);
   }
+  std::string operator()(const broker::input::Stopping&) const { return "\n"; }
   std::string operator()(const broker::input::FeedReceived& in) const { return ' ' + frames_text(in.frames) + '\n'; }
   std::string operator()(const broker::input::FeedDropped& in) const {
     return fmt::format(" {} overflows, {} blocked: {}\n", in.overflows, in.blocked,
