@@ -69,6 +69,10 @@ class XReloads : public OnXvfb {
                         theme + "</name></theme></openbox_config>\n");
   }
   CompositorProcess openbox() const { return display_.client({"/usr/bin/openbox", "--config-file", path("rc.xml")}); }
+  // It has its name before it, and for a moment no handler while it begins anew: then a reload is refused, with "try again".
+  bool wait_until_it_listens(const CompositorProcess& compositor) {
+    return loop_.run_until([&] { return agent::has_handler(compositor.pid(), SIGUSR1); });
+  }
   bool wait_for_part(const std::string& role, const std::string& name) {
     return loop_.run_until([&] {
       const msg::Part* part = manifest() == nullptr ? nullptr : find_part(*manifest(), role);
@@ -86,6 +90,7 @@ TEST_F(XReloads, PicomBeginsAnewAndIsNoOther) {
   compositor.start();
   ASSERT_TRUE(wait_for_name("picom")) << loop_.log_text();
   for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(wait_until_it_listens(compositor));
     const auto done = loop_.run("reload", Value(), seconds(10));
     ASSERT_EQ(done.status, Status::kDone) << as_text(done);
     EXPECT_EQ(field(done.result, "checked"), Value(true));
@@ -137,6 +142,7 @@ TEST_F(XReloads, BothAreTold) {
   compositor.start();
   ASSERT_TRUE(wait_for_part("window_manager", "openbox")) << loop_.log_text();
   ASSERT_TRUE(wait_for_part("compositing_manager", "picom")) << loop_.log_text();
+  ASSERT_TRUE(wait_until_it_listens(compositor));
   const auto done = loop_.run("reload", Value(), seconds(10));
   ASSERT_EQ(done.status, Status::kDone) << as_text(done);
   EXPECT_THAT(field(done.result, "done").if_string() == nullptr ? "" : *field(done.result, "done").if_string(),
