@@ -126,7 +126,7 @@ class Feed(unittest.TestCase):
             self.start(**endpoints)
             self.change_something(crashed)
             self.expect_equal(view)
-        self.assertTrue(view.said("the broker was restarted", 2), view.program.err)
+        view.program.wait_for(lambda: view.said("the broker was restarted", 2), "that it has seen both restarts")
 
     def test_a_broker_that_has_forgotten_is_believed(self):
         self.start()
@@ -184,7 +184,7 @@ class Feed(unittest.TestCase):
         view.program.signal(signal.SIGCONT)
         healthy.wait_for(of_feed("resolved"), 40_000)
         self.expect_equal(view)
-        self.assertTrue(view.said("were missed; reading everything again"), view.program.err)
+        view.program.wait_for(lambda: view.said("were missed; reading everything again"), "that it has missed something")
         for kind in ("status", "alert"):
             seqs = [m.header["seq"] for m in healthy.seen if m.kind == kind]
             self.assertEqual(seqs, list(range(seqs[0], seqs[0] + len(seqs))), "each once, and none was lost")

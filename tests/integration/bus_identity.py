@@ -84,6 +84,7 @@ class Takeover(WithBroker):
         counters = self.caller.counters()
         self.assertEqual((counters["agents_taken_over"], counters["agents_lost"]), (1, 0))
         self.assertEqual(self.links(WALL), ["connected"])
+        self.broker.wait_for_log("agent.taken_over")
         self.assertEqual(len([line for line in self.broker.err if "agent.taken_over" in line]), 1)
 
     def test_one_routing_id_on_two_sockets(self):

@@ -5,6 +5,7 @@ each end. What C++ tests start is in tests/support/compositor_process.cpp, and t
 """
 
 import dataclasses
+import fcntl
 import os
 import select
 import shutil
@@ -124,6 +125,11 @@ class Desktop:
         self.program.process.stdout.close()
         self.fleet.programs.remove(self.program)
         self.program = None
+        # A child that it has just made has its lock until it becomes another program: nobody could take the display's name before.
+        lock = os.path.join(self.dir, self.display + ".lock")
+        if not self.kind.x11 and os.path.exists(lock):
+            with open(lock, "rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
 
     def agent_arguments(self, compositor_id):
         return [os.path.join(self.fleet.bin, "compositor-agent"), "--broker", self.fleet.bus, "--id", compositor_id,
