@@ -41,7 +41,7 @@ class BrokerCore {
   void step(Instant now, Input input, Outputs& out);  // by value: bodies are moved from socket to socket, not copied
   // When the next Tick is due at the latest; kNever when no timer is pending.
   Instant next_deadline() const noexcept;
-  // Whether somebody is to be told something when a write or a read has ended.
+  // Whether the end of a write or a read is waited for: by somebody who is to be told, or by a job.
   bool awaits_store() const noexcept;
 
   // True when the tables agree with each other. For tests, after every step.
