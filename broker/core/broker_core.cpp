@@ -270,7 +270,7 @@ void BrokerCore::on(input::Tick& tick, Instant now, Outputs& out) {
 }
 
 void BrokerCore::on(input::Stopping&, Instant now, Outputs& out) {
-  jobs_.stop();
+  jobs_.stop(both(now), out);
   group_calls_.stop();
   majordomo_.stop(now, out);
   end_reloads(kNever, {Status::kNotConnected, "the broker is being stopped; the next one reads the configuration"},

@@ -171,7 +171,7 @@ bool Jobs::on_stored(std::uint64_t commit_id, const Result<void>& result, Now no
     submitted(*job, result, now, out);
   } else if (job->start_commit == commit_id) {
     job->start_commit = 0;
-    result && !stopping_ ? send(*job, now, out) : postpone(*job, now, out);
+    result ? send(*job, now, out) : postpone(*job, now, out);
   } else if (!result) {
     job->unsaved = true;
     if (job->retry_timer == 0) {
@@ -209,6 +209,14 @@ void Jobs::try_start(const std::string& service, Now now, Outputs& out) {
   queue.waiting.pop_front();
   queue.running = job->number;
   start(*job, now, out);
+}
+
+void Jobs::stop(Now now, Outputs& out) {
+  stopping_ = true;
+  for (const auto& [id, number] : jobs_.ids()) {
+    Job* job = jobs_.find(number);
+    if (std::exchange(job->start_commit, 0) != 0) postpone(*job, now, out);
+  }
 }
 
 void Jobs::start(Job& job, Now now, Outputs& out) {

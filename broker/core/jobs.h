@@ -43,8 +43,8 @@ class Jobs {
   bool on_stored(std::uint64_t commit_id, const Result<void>& result, Now now, Outputs& out);
   // Whether a write of a job has not ended.
   bool awaits_store() const noexcept { return !commits_.empty(); }
-  // From now on none is begun: the broker is about to end, and what is about to begin waits for the next one.
-  void stop() noexcept { stopping_ = true; }
+  // From now on none is begun: the broker is about to end, and what was about to begin waits for the next one.
+  void stop(Now now, Outputs& out);
   void on_outcome(Outcome&& outcome, Now now, Outputs& out);
   // The service may have become able to do something: a READY, or news of its compositor.
   void wake(const std::string& service, Now now, Outputs& out);

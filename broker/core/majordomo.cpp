@@ -281,9 +281,13 @@ void Majordomo::send_failed(const wire::RoutingId& peer, bool unreachable, Reque
   ++counters_.sends_failed;
   OpenRequest* request = requests_.find(token);
   if (request != nullptr && request->state == RequestState::kWithWorker) {
-    const std::string text = unreachable ? "the worker's connection is gone; it was not carried out"
-                                         : "the worker takes no more messages; it was not carried out";
-    refuse(request->client, request->call, Error{Status::kNotConnected, text}, out);
+    const std::string why = unreachable ? "the worker's connection is gone" : "the worker takes no more messages";
+    ++counters_.requests_refused;
+    // By this worker; one that died may have had it before.
+    tell_failure(request->client, request->call, request->retried ? Carried::kUnknown : Carried::kNo,
+                 request->retried ? Error{Status::kGone, why + "; whether it was carried out is unknown"}
+                                  : Error{Status::kNotConnected, why + "; it was not carried out"},
+                 LogEvent(Severity::kWarning, "request.dropped"), out);
     // Nothing more is given to a worker whose connection is gone.
     unreachable ? forget(*request) : finish(*request, now, out);
   } else if (request != nullptr && request->state == RequestState::kAbandoned && !unreachable) {

@@ -74,7 +74,7 @@ class Majordomo {
   const msg::CompositorId* compositor_of(const wire::RoutingId& peer);
   // The agent says goodbye.
   void leave(const wire::RoutingId& peer, Instant now, Outputs& out);
-  // The broker is about to end: whoever waits for an answer is told so. A job's request stays as it is, for the journal knows of it.
+  // The broker is about to end: whoever waits for an answer is told so. Of a job that a worker may have, the journal knows.
   void stop(Instant now, Outputs& out);
   // The configuration was changed.
   void set_limits(const Limits& limits) noexcept { services_.set_limits(limits); }

@@ -174,7 +174,8 @@ void Majordomo::request_timed_out(OpenRequest& request, Instant now, Outputs& ou
 void Majordomo::stop(Instant now, Outputs& out) {
   std::vector<RequestToken> open;
   for (const auto& [token, request] : requests_.all()) {
-    if (request.state != RequestState::kAbandoned && request.client.origin != Origin::kJob) open.push_back(token);
+    const bool left_to_journal = request.client.origin == Origin::kJob && carried(request) == Carried::kUnknown;
+    if (request.state != RequestState::kAbandoned && !left_to_journal) open.push_back(token);
   }
   std::sort(open.begin(), open.end());
   for (const RequestToken token : open) {

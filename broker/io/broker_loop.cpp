@@ -24,6 +24,7 @@ constexpr int kMessagesPerFlush = 32;
 // So many turns with messages may follow each other before everything else is looked at.
 constexpr int kTurnsWithoutWaitMax = 8;
 constexpr int kFeedMessagesPerTurnMax = 1'024;
+constexpr int kLastTurns = 4;
 // How long who waits for the disk waits for it when the broker ends.
 constexpr Duration kLastCommitsMax = std::chrono::seconds(2);
 // How often what is wrong with connections is looked for.
@@ -212,8 +213,10 @@ void BrokerLoop::take_delivered(Notifiers& notifiers, BrokerCore& core, Instant 
   }
 }
 
-// Whoever waits for an answer gets one: of the store's what it still has to say, as far as the disk answers in time.
+// What has come in by now is still taken, as far as it fits into a few turns. Then whoever waits for an answer gets one: of the store's
+// what it still has to say, as far as the disk answers in time.
 void BrokerLoop::end_requests(BrokerCore& core) {
+  for (int i = 0; i < kLastTurns; ++i) turn(core, monotonic_now());
   Instant now = monotonic_now();
   step(core, now, input::Stopping{});
   apply_outputs();

@@ -12,7 +12,7 @@ const std::array<ExitCodeInfo, kExitCodeCount>& exit_code_table() noexcept {
       {ExitCode::kLocal, "", "an error on this side, or an answer that could not be understood"},
       {ExitCode::kUsage, "", "the command line is wrong"},
       {ExitCode::kRefused, "400 401 403 404 409 413 429", "refused; nothing was changed"},
-      {ExitCode::kNotConnected, "503", "the target is known and not connected; nothing was changed"},
+      {ExitCode::kNotConnected, "503", "not connected, or the broker is being stopped; nothing was changed"},
       {ExitCode::kTimeout, "408 504", "the deadline passed; the outcome is unknown unless the text says it"},
       {ExitCode::kGone, "410", "broker, agent or compositor died under the request; the outcome is unknown"},
       {ExitCode::kFailed, "207 500 507", "tried and failed, or failed at some targets; the reply shows which"},
