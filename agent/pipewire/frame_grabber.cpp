@@ -120,8 +120,13 @@ class Grab {
   static void param_changed(void* self, std::uint32_t id, const spa_pod* param) {
     if (id == SPA_PARAM_Format && param != nullptr) static_cast<Grab*>(self)->on_format(*param);
   }
-  static void process(void* self) { static_cast<Grab*>(self)->on_frame(); }
+  // When the loop has ended, PipeWire calls it on a thread of its own, until the stream is destroyed.
+  static void process(void* self) {
+    Grab& grab = *static_cast<Grab*>(self);
+    if (std::this_thread::get_id() == grab.thread_) grab.on_frame();
+  }
 
+  const std::thread::id thread_ = std::this_thread::get_id();
   pw_main_loop* loop_;
   pw_context* context_ = nullptr;
   pw_core* core_ = nullptr;
