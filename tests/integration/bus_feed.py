@@ -182,7 +182,7 @@ class Feed(unittest.TestCase):
         self.assertRegex(firing["seen"], r"a queue was full \d+ times .* 1 take nothing now: 127\.0\.0\.1:\d+$")
         self.assertGreaterEqual(self.caller.counters()["feed_overflows"], 1)
         view.program.signal(signal.SIGCONT)
-        healthy.wait_for(of_feed("resolved"), 90_000)
+        healthy.wait_for(of_feed("resolved"), 40_000)
         self.expect_equal(view)
         view.program.wait_for(lambda: view.said("were missed; reading everything again"), "that it has missed something")
         for kind in ("status", "alert"):
