@@ -219,9 +219,12 @@ Result<Listener> Listener::open_ipc(const std::string& endpoint) {
   return listener;
 }
 
-int Listener::accept() const {
-  const int fd = accept4(fd_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-  if (fd < 0) return -1;
+Listener::Accepted Listener::accept() const {
+  sockaddr_storage from{};
+  socklen_t size = sizeof(from);
+  // Who it is, is asked here: of a connection that its peer has reset already, getpeername(2) says nothing.
+  const int fd = accept4(fd_, reinterpret_cast<sockaddr*>(&from), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  if (fd < 0) return {};
   // All of no use to a Unix socket, which refuses them.
   const auto set = [fd](int level, int option, int value) { setsockopt(fd, level, option, &value, sizeof(value)); };
   set(IPPROTO_TCP, TCP_NODELAY, 1);
@@ -229,7 +232,7 @@ int Listener::accept() const {
   set(IPPROTO_TCP, TCP_KEEPIDLE, kQuietSeconds);
   set(IPPROTO_TCP, TCP_KEEPINTVL, kAskSeconds);
   set(IPPROTO_TCP, TCP_USER_TIMEOUT, kUnreadMs);
-  return fd;
+  return {fd, from.ss_family == AF_UNIX ? peer_name(fd) : text_of(from)};
 }
 
 }  // namespace compositord::net

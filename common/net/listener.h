@@ -20,8 +20,11 @@ class Listener {
 
   const std::string& endpoint() const noexcept { return endpoint_; }  // as it became, with its port
   int fd() const noexcept { return fd_; }
-  // The next connection, ready to be used without blocking; -1 and errno when there is none.
-  int accept() const;
+  struct Accepted {
+    int fd = -1;       // ready to be used without blocking; -1: there is none, errno says why
+    std::string from;  // as peer_name() says it
+  };
+  Accepted accept() const;
 
  private:
   Listener(int fd, std::string endpoint) noexcept;

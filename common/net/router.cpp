@@ -14,7 +14,6 @@
 #include <fmt/format.h>
 
 #include "common/base/check.h"
-#include "common/net/peer_name.h"
 
 namespace compositord::net {
 
@@ -44,10 +43,10 @@ std::size_t affordable_connections() {
 }  // namespace
 
 struct Router::Connection {
-  Connection(int descriptor, Instant accepted, const wire::MessageLimits& limits)
-      : fd(descriptor), name(peer_name(descriptor)), began(accepted), reader(limits) {}
+  Connection(Listener::Accepted accepted, Instant now, const wire::MessageLimits& limits)
+      : fd(accepted.fd), name(std::move(accepted.from)), began(now), reader(limits) {}
   int fd;
-  std::string name;  // for people; later it may be gone
+  std::string name;  // for people
   Instant began;
   wire::ZmtpReader reader;
   SendQueue queue;
@@ -148,9 +147,9 @@ RouterEvent Router::next(Instant now) {
 
 void Router::accept_from(const Listener& listener, Instant now) {
   for (int i = 0; i < kAcceptsAtOnceMax; ++i) {
-    const int fd = listener.accept();
-    if (fd >= 0) {
-      add_connection(fd, now);
+    Listener::Accepted accepted = listener.accept();
+    if (accepted.fd >= 0) {
+      add_connection(std::move(accepted), now);
       continue;
     }
     if (errno == EAGAIN) return;
@@ -169,7 +168,8 @@ void Router::let_accept(bool accepts) {
   }
 }
 
-void Router::add_connection(int fd, Instant now) {
+void Router::add_connection(Listener::Accepted accepted, Instant now) {
+  const int fd = accepted.fd;
   const bool affordable = connections_ < connections_max_;
   if (!affordable || !epoll_.add(fd, EPOLLIN)) {
     events_.push_back({RouterEvent::Kind::kRefused,
@@ -177,12 +177,12 @@ void Router::add_connection(int fd, Instant now) {
                        {},
                        fmt::format("{} came when there were {} connections already, for which descriptors suffice: "
                                    "allow the broker more open files (ulimit -n, LimitNOFILE)",
-                                   peer_name(fd), connections_)});
+                                   accepted.from, connections_)});
     ::close(fd);
     return;
   }
   ++connections_;
-  Connection& connection = *(place_of(fd).connection = std::make_unique<Connection>(fd, now, limits_));
+  Connection& connection = *(place_of(fd).connection = std::make_unique<Connection>(std::move(accepted), now, limits_));
   handshakes_.push_back({now, fd});
   connection.queue.add_bytes(wire::zmtp_signature());
   queued_bytes_ += connection.queue.bytes();

@@ -97,7 +97,7 @@ class Router {
 
   Place& place_of(int fd);
   void accept_from(const Listener& listener, Instant now);
-  void add_connection(int fd, Instant now);
+  void add_connection(Listener::Accepted accepted, Instant now);
   void let_accept(bool accepts);
   void look_at(Connection& connection, std::uint32_t events);
   bool read_on(RouterEvent& event);

@@ -254,6 +254,20 @@ TEST(Router, GivesNobodyTheRoutingIdOfALivePeer) {
   EXPECT_EQ(text(router.next().frames), "third|");
 }
 
+// Its last bytes are there, and getpeername(2) knows nobody any more.
+TEST(Router, NamesAPeerThatWasGoneBeforeItWasAccepted) {
+  RunningRouter router;
+  {
+    BareClient client(router.endpoint());
+    client.write("GET / HTTP/1.1\r\n\r\n");
+    const linger at_once{1, 0};  // close() is a reset
+    ASSERT_EQ(setsockopt(client.fd(), SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)), 0);
+  }
+  const RouterEvent event = router.next();
+  EXPECT_EQ(event.kind, Kind::kRefused);
+  EXPECT_THAT(event.text, testing::MatchesRegex("127.0.0.1:[0-9]+ speaks no ZMTP.*"));
+}
+
 // One that closes and one that comes get the same descriptor: the new one is told of as a new one.
 TEST(Router, TellsConnectionsApartThatHaveOneDescriptorAfterTheOther) {
   RunningRouter router;
