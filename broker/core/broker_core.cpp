@@ -319,8 +319,10 @@ void BrokerCore::bus_tick(Instant now, Outputs& out) {
   compositors_.judge_broker_clock(both(now), out);
   feed_.publish(FeedKind::kBus, "tick", msg::Value::map({{"epoch", feed_.epoch()}, {"seqs", feed_.seqs()}}),
                 unix_at(now), out);
-  if (const std::uint64_t left_out = log_budget_.renew(); left_out > 0) {
-    out.log.push_back(LogEvent(Severity::kWarning, "log.suppressed").with("events", std::to_string(left_out)));
+  for (const LogBudget::LeftOut& left_out : log_budget_.renew()) {
+    out.log.push_back(LogEvent(Severity::kWarning, "log.suppressed")
+                          .with("of", std::string(left_out.kind))
+                          .with("events", std::to_string(left_out.events)));
   }
 }
 

@@ -1,17 +1,11 @@
 #include "broker/core/log_budget.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 namespace compositord::broker {
 
 namespace {
-
-constexpr std::array<std::string_view, 12> kByPeers{"message.malformed", "connection.refused", "send.dropped",
-                                                    "message.too_large", "feed.malformed",     "peer.expelled",
-                                                    "request.dropped",   "request.expired",    "request.orphaned",
-                                                    "worker.ready",      "worker.lost",        "worker.removed"};
 
 // What agents do is never left out: operators look for it, and no peer can do it without registering an id.
 bool is_about_an_agent(const LogEvent& event) {
@@ -21,22 +15,23 @@ bool is_about_an_agent(const LogEvent& event) {
 }  // namespace
 
 bool LogBudget::take(const LogEvent& event) {
-  int* left = nullptr;
-  if (event.name == "store.failed") {
-    left = &by_disk_left_;
-  } else if (std::find(kByPeers.begin(), kByPeers.end(), event.name) != kByPeers.end() && !is_about_an_agent(event)) {
-    left = &by_peers_left_;
+  const auto kind = std::find_if(kinds_.begin(), kinds_.end(), [&](const Kind& one) { return one.name == event.name; });
+  if (kind == kinds_.end() || is_about_an_agent(event)) return true;
+  if (kind->left > 0) {
+    --kind->left;
+    return true;
   }
-  if (left == nullptr || --*left >= 0) return true;
-  *left = 0;
-  ++left_out_;
+  ++kind->left_out;
   return false;
 }
 
-std::uint64_t LogBudget::renew() {
-  by_peers_left_ = kEventsMax;
-  by_disk_left_ = kEventsMax;
-  return std::exchange(left_out_, 0);
+std::vector<LogBudget::LeftOut> LogBudget::renew() {
+  std::vector<LeftOut> left_out;
+  for (Kind& kind : kinds_) {
+    kind.left = kEventsMax;
+    if (kind.left_out > 0) left_out.push_back({kind.name, std::exchange(kind.left_out, 0)});
+  }
+  return left_out;
 }
 
 }  // namespace compositord::broker

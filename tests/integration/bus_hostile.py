@@ -218,7 +218,7 @@ class Hostile(unittest.TestCase):
         for _ in range(500):
             peer.send(b"garbage")
         self.wait_for_growth("messages_malformed", 500)
-        self.broker.wait_for_log(r"log\.suppressed events=\d+", after=lines)
+        self.broker.wait_for_log(r"log\.suppressed of=message\.malformed events=\d+", after=lines)
         self.assertLess(sum("message.malformed" in line for line in self.broker.err[lines:]), 200)
         self.assertGreater(self.growth("log_events_suppressed"), 300)
         lines = self.broker.log_length()
