@@ -112,8 +112,8 @@ void AgentCore::on_reply(const wire::mdp::ClientReply& message, Instant now, Out
   if (!question) return;
   if (*question == Question::kRegister && session_.online()) {
     // A new session: the broker gets everything that is known.
-    status_report_ = Report{true, status_report_.not_before, {}};
-    manifest_report_ = Report{manifest_.has_value(), now, {}};
+    status_report_ = Report{true, status_report_.not_before};
+    manifest_report_ = Report{manifest_.has_value(), now};
     next_refresh_ = now + config_.status_refresh;
     crash_unsent_ = supervision_ && supervision_->last_crash();
   } else if (*question == Question::kStatus) {
@@ -125,6 +125,10 @@ void AgentCore::on_reply(const wire::mdp::ClientReply& message, Instant now, Out
 }
 
 void AgentCore::on_manifest_answer(const msg::Reply& reply, Instant now, Outputs& out) {
+  if (manifest_report_.overtaken > 0) {
+    --manifest_report_.overtaken;
+    return;
+  }
   manifest_report_.sent.reset();
   if (reply.header.status == to_number(Status::kDone)) return;
   out.log.push_back(LogEvent(Severity::kWarning, "manifest.not_stored")
@@ -196,6 +200,11 @@ void AgentCore::on_described(driver_event::Described& described, Instant now, Ou
   described_ = true;
   measurements_.watch(described.manifest.pid, now);
   if (manifest_ == described.manifest) return;
+  if (manifest_ && manifest_->pid != described.manifest.pid && manifest_report_.sent) {
+    // Another process: its manifest does not wait until a slow disk has that of the one before, for its verdict does not.
+    manifest_report_.sent.reset();
+    ++manifest_report_.overtaken;
+  }
   manifest_ = std::move(described.manifest);
   manifest_report_.wanted = true;
   manifest_report_.not_before = now;
@@ -310,12 +319,13 @@ void AgentCore::report(Instant now, Outputs& out) {
   const auto due = [&](Report& report) {
     if (report.sent && now - *report.sent >= config_.reply_timeout) {
       report.sent.reset();  // its answer was lost: say it again
+      report.overtaken = 0;
       crash_unsent_ |= crash_on_its_way_;
       report.wanted = true;
     }
     return report.wanted && !report.sent && now >= report.not_before;
   };
-  // The manifest goes first: whoever sees the verdict turn ok finds it in its place.
+  // The manifest goes first: whoever sees the verdict turn ok finds that of this process in its place.
   if (due(manifest_report_)) {
     manifest_report_.wanted = false;
     manifest_report_.sent = now;

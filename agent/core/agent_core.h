@@ -62,9 +62,10 @@ class AgentCore {
 
   // What must reach the broker, and how far it is.
   struct Report {
-    bool wanted = false;          // there is something newer than what was sent
-    Instant not_before;           // a retry or the first look waits until then
-    std::optional<Instant> sent;  // on its way since
+    bool wanted = false;            // there is something newer than what was sent
+    Instant not_before;             // a retry or the first look waits until then
+    std::optional<Instant> sent{};  // on its way since
+    int overtaken = 0;              // sent before that and not answered: of no interest any more
   };
 
   AgentConfig config_;

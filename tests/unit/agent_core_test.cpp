@@ -426,6 +426,36 @@ TEST_F(AgentCoreTest, AManifestThatTheBrokerCouldNotStoreIsSentAgainLater) {
   EXPECT_EQ(std::count(names.begin(), names.end(), "manifest.put"), 1);
 }
 
+// The broker answers a manifest when the disk has it, and a status at once.
+TEST_F(AgentCoreTest, TheManifestOfAnotherProcessDoesNotWaitForTheAnswerToTheLastOne) {
+  const auto describe = [&](std::uint64_t pid) {
+    msg::Manifest manifest = sway();
+    manifest.pid = pid;
+    step(input::FromDriver{event::Described{manifest}});
+  };
+  step(input::DriverStarted{});
+  describe(100);
+  go_online();
+  EXPECT_THAT(sent(), ElementsAre("READY", "manifest.put", "status"));
+  answer(Status::kDone);  // to the status
+  step(input::FromDriver{event::Gone{{}, "closed its Wayland socket"}});
+  EXPECT_THAT(sent(), ElementsAre("status"));
+  answer(Status::kDone);
+  describe(101);
+  EXPECT_THAT(sent(), ElementsAre("manifest.put", "status"));
+  answer(Status::kDone);
+  const msg::Value status_id = last_call_id_;
+  // Now the first one's answer comes: the second one still has none, and is said again.
+  last_call_id_ = msg::Value(status_id.if_int() != nullptr ? *status_id.if_int() + 1 : 0);
+  answer(Status::kStore);
+  pass(milliseconds(4'990));
+  std::vector<std::string> names = sent();
+  EXPECT_EQ(std::count(names.begin(), names.end(), "manifest.put"), 0);
+  pass(milliseconds(20));
+  names = sent();
+  EXPECT_EQ(std::count(names.begin(), names.end(), "manifest.put"), 1);
+}
+
 TEST_F(AgentCoreTest, ARefreshThatHasToWaitDoesNotMakeTheLoopSpin) {
   go_online_with_compositor();
   pass(milliseconds(9'500));
