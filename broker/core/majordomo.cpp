@@ -307,12 +307,14 @@ void Majordomo::stalled(Duration lateness) {
 
 // ---- ends
 
+void Majordomo::send_disconnect(const Worker& worker, Outputs& out) {
+  ++counters_.disconnects_sent;
+  out.sends.push_back(Send{worker.peer, wire::serialize(worker.dialect, wire::mdp::Disconnect{})});
+}
+
 void Majordomo::remove_worker(Worker& worker, std::string_view why, std::optional<msg::Link> link, Farewell farewell,
                               Instant now, Outputs& out) {
-  if (farewell == Farewell::kDisconnect) {
-    ++counters_.disconnects_sent;
-    out.sends.push_back(Send{worker.peer, wire::serialize(worker.dialect, wire::mdp::Disconnect{})});
-  }
+  if (farewell == Farewell::kDisconnect) send_disconnect(worker, out);
   const bool lost = link == msg::Link::kLost;
   out.log.push_back(about(lost ? Severity::kWarning : Severity::kInfo, lost ? "worker.lost" : "worker.removed", worker)
                         .with("why", std::string(why)));

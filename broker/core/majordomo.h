@@ -74,7 +74,8 @@ class Majordomo {
   const msg::CompositorId* compositor_of(const wire::RoutingId& peer);
   // The agent says goodbye.
   void leave(const wire::RoutingId& peer, Instant now, Outputs& out);
-  // The broker is about to end: whoever waits for an answer is told so. Of a job that a worker may have, the journal knows.
+  // The broker is about to end: whoever waits for an answer is told so, and workers get DISCONNECT. Of a job that a worker may have,
+  // the journal knows.
   void stop(Instant now, Outputs& out);
   // The configuration was changed.
   void set_limits(const Limits& limits) noexcept { services_.set_limits(limits); }
@@ -144,6 +145,7 @@ class Majordomo {
 
   enum class Farewell : std::uint8_t { kNone, kDisconnect };
   // Removes a worker and ends what it was doing. `link` is what its compositor's link becomes; nothing: no change.
+  void send_disconnect(const Worker& worker, Outputs& out);
   void remove_worker(Worker& worker, std::string_view why, std::optional<msg::Link> link, Farewell farewell,
                      Instant now, Outputs& out);
   void end_requests_of(Worker& worker, Instant now, Outputs& out);

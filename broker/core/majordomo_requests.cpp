@@ -187,6 +187,8 @@ void Majordomo::stop(Instant now, Outputs& out) {
             : Error{Status::kGone, "the broker is being stopped; whether it was carried out is unknown"};
     give_up(*request, error, LogEvent(Severity::kWarning, "request.dropped"), now, out);
   }
+  // They need not find out by silence, and one that is back at once is there before the next broker's first request.
+  for (const auto& [id, worker] : workers_.all()) send_disconnect(worker, out);
 }
 
 void Majordomo::give_up(OpenRequest& request, const Error& error, LogEvent plain_event, Instant now, Outputs& out) {

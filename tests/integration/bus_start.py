@@ -117,6 +117,26 @@ class End(unittest.TestCase):
             self.assertEqual([target["status"] for target in group.finish().result["targets"]], [410])
             self.assertEqual(broker.wait(), 0)
 
+    def test_workers_are_sent_away_and_come_back_to_the_next_one(self):
+        """zguide's workers open a new socket when they get DISCONNECT, and its READY waits for whoever comes."""
+        with programs.temporary_folder() as folder, programs.contextlib.ExitStack() as stack:
+            with programs.Broker(folder) as broker:
+                old = [stack.enter_context(mdp.Worker(broker.bus, b"render", version)) for version in (1, 2)]
+                for worker in old:
+                    worker.send(*((b"MDPC01",) if worker.version == 1 else (b"MDPC02", b"\x01")), b"mmi.echo", b"its READY was read")
+                    while worker.receive()[0] == worker.header:
+                        pass  # a heartbeat
+                broker.signal(signal.SIGTERM)
+                new = []
+                for worker in old:
+                    self.assertEqual(worker.next_but_heartbeats(), ("DISCONNECT", []))
+                    new.append(stack.enter_context(mdp.Worker(broker.bus, b"render", worker.version)))
+                self.assertEqual(broker.wait(), 0)
+            with programs.Broker(folder, bus=broker.bus) as broker, mdp.Client(broker.bus) as client:
+                for body in (b"one", b"two"):
+                    client.request(b"render", body)
+                self.assertEqual({worker.next_request()[1][0] for worker in new}, {b"one", b"two"})
+
     def test_what_was_acknowledged_before_sigterm_is_there_afterwards(self):
         with programs.temporary_folder() as folder:
             with programs.Broker(folder) as broker, calls.PythonAgent(broker.bus, "a/b") as agent:

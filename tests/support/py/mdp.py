@@ -102,15 +102,17 @@ class Worker(Peer):
         names = {byte: name for name, byte in COMMANDS[self.version].items()}
         return names[frames[1]], frames[2:]
 
+    def next_but_heartbeats(self, patience_ms=PATIENCE_MS):
+        """As next_command(); heartbeats in between are answered."""
+        while (command := self.next_command(patience_ms))[0] == "HEARTBEAT":
+            self.command("HEARTBEAT")
+        return command
+
     def next_request(self, patience_ms=PATIENCE_MS):
-        """(client address, body); heartbeats in between are answered."""
-        while True:
-            name, frames = self.next_command(patience_ms)
-            if name == "HEARTBEAT":
-                self.command("HEARTBEAT")
-                continue
-            assert name == "REQUEST" and frames[1] == b"", (name, frames)
-            return frames[0], frames[2:]
+        """(client address, body)"""
+        name, frames = self.next_but_heartbeats(patience_ms)
+        assert name == "REQUEST" and frames[1] == b"", (name, frames)
+        return frames[0], frames[2:]
 
     def answer(self, address, *body, partial=False):
         self.command("PARTIAL" if partial else "FINAL", address, b"", *body)
