@@ -129,18 +129,21 @@ void Majordomo::on_disconnect(const wire::RoutingId& peer, Instant now, Outputs&
 
 Result<void> Majordomo::admit(const wire::RoutingId& peer, const wire::Dialect& dialect, const Admission& admission,
                               Instant now, Outputs& out) {
-  if (Worker* known = workers_.find(peer)) {
-    if (known->service != admission.service) {
-      return fail(Status::kConflict, fmt::format("this connection is a worker for {} already", known->service));
-    }
+  Worker* known = workers_.find(peer);
+  if (known != nullptr && known->service != admission.service) {
+    return fail(Status::kConflict, fmt::format("this connection is a worker for {} already", known->service));
+  }
+  // One that takes another one's place is none more: limits, which a reload may have lowered, refuse only who comes new.
+  const bool takes_a_place = known != nullptr || (admission.compositor && agents_.contains(*admission.compositor));
+  if (!takes_a_place && (workers_.size() >= config_.limits.workers_max ||
+                         (admission.compositor && agents_.size() >= config_.limits.agents_max))) {
+    return fail(Status::kLimit,
+                fmt::format("the broker has {} workers already, {} of them agents", workers_.size(), agents_.size()));
+  }
+  if (known != nullptr) {
     remove_worker(*known, "it registered again", std::nullopt, Farewell::kNone, now, out);
   } else if (admission.compositor) {
     take_over(*admission.compositor, now, out);
-  }
-  if (workers_.size() >= config_.limits.workers_max ||
-      (admission.compositor && agents_.size() >= config_.limits.agents_max)) {
-    return fail(Status::kLimit,
-                fmt::format("the broker has {} workers already, {} of them agents", workers_.size(), agents_.size()));
   }
   Worker& worker = workers_.add(peer);
   worker.dialect = dialect;

@@ -61,6 +61,26 @@ class Majordomo : public testing::Test {
   std::vector<Send> sent_;
 };
 
+// One that takes another one's place is none more: a limit that was lowered refuses only who comes new.
+TEST_F(Majordomo, LetsAnAgentReturnThoughALimitWasLoweredMeanwhile) {
+  const auto admit = [&](const std::string& peer, const std::string& id) {
+    receive(peer, k02,
+            mdp::ClientRequest{"bus.agent", {R"({"v":1,"id":1,"method":"register","params":{"id":")" + id + R"("}})"}});
+    const auto answered = msg::parse_reply(bodies_to(peer).at(0));
+    return answered->header.status;
+  };
+  EXPECT_EQ(admit("one", "wall/1"), 200);
+  EXPECT_EQ(admit("two", "wall/2"), 200);
+  BrokerConfig config;
+  config.limits.agents_max = 1;
+  config.limits.workers_max = 1;
+  step(input::Reloaded{0, input::Reloaded::Taken{config, {"limits"}, {}}});
+  EXPECT_EQ(admit("one", "wall/1"), 200) << "over the same connection";
+  EXPECT_EQ(admit("another", "wall/2"), 200) << "over another one";
+  EXPECT_EQ(core_.counters().agents_taken_over, 1U);
+  EXPECT_EQ(admit("three", "wall/3"), 429);
+}
+
 TEST_F(Majordomo, DropsAndCountsPartialsForA01Client) {
   receive("worker", k02, mdp::WorkerReady{"echo"});
   receive("client", k01, mdp::ClientRequest{"echo", {"hi"}});
