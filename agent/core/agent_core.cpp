@@ -16,6 +16,12 @@ struct Overloaded : Ts... {
 template <class... Ts>
 Overloaded(Ts...) -> Overloaded<Ts...>;
 
+// A report of more outputs than the broker takes would be refused, with all that it says of the first ones.
+template <class Output>
+void keep_some(std::vector<Output>& outputs) {
+  if (outputs.size() > msg::kOutputsMax) outputs.erase(outputs.begin() + msg::kOutputsMax, outputs.end());
+}
+
 }  // namespace
 
 AgentCore::AgentCore(AgentConfig config, std::uint64_t seed, Instant now)
@@ -152,7 +158,10 @@ void AgentCore::on(input::FromDriver& from, Instant now, Outputs& out) {
   bool changed = false;
   std::visit(
       Overloaded{[&](driver_event::Described& e) { on_described(e, now, out); },
-                 [&](driver_event::OutputsChanged& e) { changed = health_.outputs_changed(e.outputs, now); },
+                 [&](driver_event::OutputsChanged& e) {
+                   keep_some(e.outputs);
+                   changed = health_.outputs_changed(e.outputs, now);
+                 },
                  [&](driver_event::ProbeAnswered&) {
                    const bool was_slow = !health_.slowness().empty();
                    changed = health_.probe_answered(now);
@@ -180,6 +189,7 @@ void AgentCore::on(input::FromDriver& from, Instant now, Outputs& out) {
 }
 
 void AgentCore::on_described(driver_event::Described& described, Instant now, Outputs& out) {
+  keep_some(described.manifest.outputs);
   status_report_.wanted |= health_.described(now);
   status_report_.wanted |= compare_parts(described.manifest, now, out);
   status_report_.not_before = std::min(status_report_.not_before, now);

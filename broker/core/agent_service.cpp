@@ -68,9 +68,8 @@ Result<Answer> do_register(const BusContext& bus, const Client& client, const ms
 Result<Answer> do_status(const BusContext& bus, const msg::CompositorId& id, const msg::Call& call, Outputs& out) {
   Result<msg::StatusReport> report = msg::from_value<msg::StatusReport>(call.params);
   if (!report) return tl::unexpected<Error>(report.error());
-  if (report->crash && !msg::is_bounded(*report->crash)) {
-    return fail(Status::kTooLarge, fmt::format("crash: more than {} bytes of text or {} entries in a list",
-                                               msg::kCrashTextBytesMax, msg::kCrashEntriesMax));
+  if (std::string excess = msg::excess_of(*report); !excess.empty()) {
+    return fail(Status::kTooLarge, std::move(excess));
   }
   if (report->metrics && report->metrics->cpu_percent.value_or(0) < 0) {
     return fail(Status::kMalformed, "metrics.cpu_percent: less than 0");

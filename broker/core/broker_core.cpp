@@ -25,6 +25,7 @@ constexpr Duration kForgetInterval = std::chrono::hours(1);
 // After so long without a loss the feed's subscribers keep up again.
 constexpr Duration kFeedCalmAfter = std::chrono::seconds(10);
 constexpr std::size_t kPendingCommitsMax = 10'000;
+constexpr std::size_t kQuestionBytesMax = std::size_t{256} * 1024;
 
 // Of what there is a limit.
 struct Queue {
@@ -44,6 +45,12 @@ std::string hex(const std::string& bytes) {
   std::string out;
   for (const char c : bytes) out += fmt::format("{:02x}", static_cast<unsigned char>(c));
   return out;
+}
+
+// Of what may have to wait for the store, without the attachments, which no question has.
+std::size_t question_bytes(const Client& client, const wire::Frames& body) {
+  if (client.service != "bus.status" && client.service != "bus.manifest") return 0;
+  return body[0].size() + (body.size() > 1 ? body[1].size() : 0);
 }
 
 }  // namespace
@@ -351,11 +358,13 @@ Depths BrokerCore::depths() const {
   depths.open_requests = majordomo_.open_requests();
   depths.waiting_bytes = majordomo_.waiting_bytes();
   depths.pending_commits = pending_commits_.size();
+  depths.pending_reads = pending_reads_.size();
   depths.jobs = jobs_.size();
   depths.job_bytes = jobs_.bytes();
   depths.idem_calls = idempotent_calls_.size();
   depths.idem_bytes = idempotent_calls_.bytes();
   depths.group_calls = group_calls_.size();
+  depths.group_bytes = group_calls_.bytes();
   depths.workers = majordomo_.worker_count();
   depths.services = majordomo_.service_count();
   depths.compositors = compositors_.size();
@@ -426,6 +435,11 @@ BusContext BrokerCore::context(const Depths& full, Instant now) {
 void BrokerCore::call_bus_service(const Client& client, const wire::Frames& body, Instant now, Outputs& out) {
   const Result<msg::Call> call = msg::parse_call(body);
   if (!call) return refuse(client, msg::encoding_of(body), msg::Value(), call.error(), out);
+  if (const std::size_t bytes = question_bytes(client, body); bytes > kQuestionBytesMax) {
+    const Error error{Status::kTooLarge,
+                      fmt::format("the question has {} bytes, more than {}", bytes, kQuestionBytesMax)};
+    return refuse(client, call->encoding, call->header.id, error, out);
+  }
   const Depths full = depths();
   const BusContext bus = context(full, now);
   if (client.service == "bus.agent") {
@@ -460,7 +474,9 @@ void BrokerCore::answer(const Client& client, const msg::Call& call, const Resul
   reply.header.status = to_number(answer->status);
   reply.encoded = answer->encoded;
   if (answer->after_read) {
-    pending_reads_.emplace(*answer->after_read, PendingRead{client, call, out.store_reads.back().query});
+    PendingRead pending{client, call, out.store_reads.back().query};
+    pending.call.attachments.clear();
+    pending_reads_.emplace(*answer->after_read, std::move(pending));
     return;
   }
   if (!answer->after_commit) return send_reply(client, reply, counters_, out);

@@ -23,11 +23,13 @@ struct Depths {
   std::size_t open_requests = 0;
   std::size_t waiting_bytes = 0;  // of requests that wait for a worker
   std::size_t pending_commits = 0;
+  std::size_t pending_reads = 0;
   std::size_t jobs = 0;
   std::size_t job_bytes = 0;
   std::size_t idem_calls = 0;
   std::size_t idem_bytes = 0;
   std::size_t group_calls = 0;
+  std::size_t group_bytes = 0;
   std::size_t workers = 0;
   std::size_t services = 0;
   std::size_t compositors = 0;

@@ -299,6 +299,10 @@ Result<std::uint64_t> CompositorTable::put_manifest(const msg::CompositorId& id,
                                                     Outputs& out) {
   const Result<msg::Manifest> parsed = msg::from_value<msg::Manifest>(manifest);
   if (!parsed) return fail(Status::kMalformed, "manifest: " + parsed.error().text);
+  if (parsed->outputs.size() > msg::kOutputsMax) {
+    return fail(Status::kTooLarge,
+                fmt::format("manifest.outputs: {} of them, more than {}", parsed->outputs.size(), msg::kOutputsMax));
+  }
   std::string bytes = msg::encode_canonical(manifest);
   const std::size_t bytes_max = config_.limits.bytes_per_manifest_max;
   if (bytes.size() > bytes_max) {

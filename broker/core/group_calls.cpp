@@ -14,6 +14,7 @@ namespace compositord::broker {
 namespace {
 
 constexpr std::size_t kScanPage = 500;
+constexpr std::size_t kParamsFrame = 1;  // of a call in MessagePack
 
 // What a caller says beside the selector.
 struct GroupParams {
@@ -55,6 +56,13 @@ Result<GroupParams> read_params(const msg::Value& params) {
   return wanted;
 }
 
+// Kept as bytes: a tree of values takes up to forty times as many.
+wire::Frame params_frame(msg::Value params) {
+  msg::Call call;
+  call.params = std::move(params);
+  return std::move(msg::serialize_call(call).at(kParamsFrame));
+}
+
 msg::Reply reply_of(Outcome&& outcome) {
   if (outcome.carried == Carried::kAnswered) {
     Result<msg::Reply> reply = msg::parse_reply(outcome.body);
@@ -70,10 +78,9 @@ Result<void> GroupCalls::begin(const Client& client, const msg::Call& call, Dura
                                Outputs& out) {
   Result<GroupParams> wanted = read_params(call.params);
   if (!wanted) return tl::unexpected<Error>(wanted.error());
-  if (calls_.size() >= config_.limits.group_calls_max) {
-    return fail(Status::kLimit, fmt::format("{} group calls are under way already", calls_.size()));
-  }
   GroupCall group;
+  group.params = params_frame(std::move(wanted->params));
+  if (const Result<void> room = check_room(client, group.params.size()); !room) return room;
   std::string after;
   for (;;) {
     const std::vector<const Compositor*> page = compositors_.page(after, kScanPage);
@@ -91,15 +98,33 @@ Result<void> GroupCalls::begin(const Client& client, const msg::Call& call, Dura
   group.client = client;
   group.call = CallMark{call.encoding, call.header.id};
   group.method = std::move(wanted->method);
-  group.params = std::move(wanted->params);
   group.batch = wanted->batch == 0 ? group.targets.size() : wanted->batch;
   group.max_fail = wanted->max_fail;
   group.deadline = now + deadline;
   ++counters_.group_calls;
   const std::uint64_t number = ++last_number_;
+  bytes_ += group.params.size();
   calls_.emplace(number, std::move(group));
   go_on(number, now, out);
   return {};
+}
+
+Result<void> GroupCalls::check_room(const Client& client, std::size_t bytes) const {
+  const Limits& limits = config_.limits;
+  if (calls_.size() >= limits.group_calls_max) {
+    return fail(Status::kLimit, fmt::format("{} group calls are under way already", calls_.size()));
+  }
+  if (bytes_ + bytes > limits.queued_bytes_max) {
+    return fail(Status::kLimit, fmt::format("the parameters of all group calls would have more than {} bytes",
+                                            limits.queued_bytes_max));
+  }
+  std::size_t of_client = bytes;
+  for (const auto& entry : calls_) {
+    if (entry.second.client.peer == client.peer) of_client += entry.second.params.size();
+  }
+  if (of_client <= limits.queued_bytes_per_client_max) return {};
+  return fail(Status::kLimit, fmt::format("the parameters of this client's group calls would have more than {} bytes",
+                                          limits.queued_bytes_per_client_max));
 }
 
 void GroupCalls::go_on(std::uint64_t number, Instant now, Outputs& out) {
@@ -127,12 +152,13 @@ void GroupCalls::begin_target(std::uint64_t number, GroupCall& group, std::size_
   call.header.id = msg::Value(std::int64_t{1});
   call.header.method = group.method;
   call.header.deadline_ms = std::max<std::int64_t>(1, to_ms(group.deadline - now));
-  call.params = group.params;
+  wire::Frames body = msg::serialize_call(call);
+  body.at(kParamsFrame) = group.params;
   const std::uint64_t key = ++last_key_;
   busy_.emplace(key, Place{number, target});
   ++group.busy;
-  majordomo_.route_call(Client{{}, {}, msg::service_name(id), Origin::kGroupCall, key}, CallMark{},
-                        msg::serialize_call(call), group.deadline - now, now, out);
+  majordomo_.route_call(Client{{}, {}, msg::service_name(id), Origin::kGroupCall, key}, CallMark{}, std::move(body),
+                        group.deadline - now, now, out);
 }
 
 void GroupCalls::on_outcome(Outcome&& outcome, Instant now, Outputs& out) {
@@ -168,6 +194,7 @@ void GroupCalls::end_target(GroupCall& group, std::size_t index, const msg::Repl
 void GroupCalls::finish(std::uint64_t number, std::string_view why_not_begun, Outputs& out) {
   const GroupCall group = std::move(calls_.at(number));
   calls_.erase(number);
+  bytes_ -= group.params.size();
   std::size_t not_begun = 0;
   msg::Value table = msg::Value::array();
   for (const Target& target : group.targets) {
@@ -201,11 +228,13 @@ void GroupCalls::finish(std::uint64_t number, std::string_view why_not_begun, Ou
 
 bool GroupCalls::check_invariants() const {
   std::size_t busy = 0;
+  std::size_t bytes = 0;
   for (const auto& entry : calls_) {
     if (entry.second.busy == 0) return false;  // it should have ended
     busy += entry.second.busy;
+    bytes += entry.second.params.size();
   }
-  return busy == busy_.size();
+  return busy == busy_.size() && bytes == bytes_;
 }
 
 }  // namespace compositord::broker

@@ -30,6 +30,7 @@ class GroupCalls {
   void stop() noexcept { stopping_ = true; }
 
   std::size_t size() const noexcept { return calls_.size(); }
+  std::size_t bytes() const noexcept { return bytes_; }  // of the parameters of all of them
   bool check_invariants() const;
 
  private:
@@ -42,7 +43,7 @@ class GroupCalls {
     Client client;
     CallMark call;
     std::string method;
-    msg::Value params;
+    wire::Frame params;  // as each target gets them
     std::vector<Target> targets;
     std::size_t next = 0;  // the first target that was not begun
     std::size_t busy = 0;
@@ -57,6 +58,8 @@ class GroupCalls {
     std::size_t target = 0;
   };
 
+  // Errors: kLimit, when no room is left for a call with so many bytes of parameters.
+  Result<void> check_room(const Client& client, std::size_t bytes) const;
   void go_on(std::uint64_t number, Instant now, Outputs& out);
   // Why no further target is begun; empty: one may be.
   std::string_view why_not_begun(const GroupCall& group, Instant now) const;
@@ -70,6 +73,7 @@ class GroupCalls {
   Counters& counters_;
   std::unordered_map<std::uint64_t, GroupCall> calls_;
   std::unordered_map<std::uint64_t, Place> busy_;  // by Client::key
+  std::size_t bytes_ = 0;
   std::uint64_t last_number_ = 0;
   std::uint64_t last_key_ = 0;
   bool stopping_ = false;

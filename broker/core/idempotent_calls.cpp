@@ -122,7 +122,7 @@ void IdempotentCalls::tell(const Caller& caller, const Part& part, Outputs& out)
 }
 
 void IdempotentCalls::keep(CallEntry& entry, Part&& part) {
-  const std::size_t bytes = wire::total_bytes(part.body) + part.error.text.size();
+  const std::size_t bytes = sizeof(Part) + wire::held_bytes(part.body) + part.error.text.size();
   if (entry.too_large || entry.bytes + bytes > kBytesPerOutcomeMax) {
     // Of a large answer only that there was one.
     bytes_ -= std::exchange(entry.bytes, 0);

@@ -94,7 +94,7 @@ void Jobs::submit(JobCaller caller, JobRequest request, Now now, Outputs& out) {
     return;
   }
   const Limits& limits = config_.limits;
-  const std::size_t bytes = wire::total_bytes(request.body);
+  const std::size_t bytes = wire::held_bytes(request.body);
   if (jobs_.size() >= limits.jobs_max || bytes > limits.job_bytes_max || jobs_.bytes() > limits.job_bytes_max - bytes) {
     return refuse(caller, {Status::kLimit, "the broker keeps too many jobs"}, out);
   }
@@ -260,7 +260,7 @@ void Jobs::answered(Job& job, wire::Frames&& body, Now now, Outputs& out) {
       error = reply->header.error.value_or("");
     }
   }
-  if (wire::total_bytes(body) > config_.limits.job_result_bytes_max) {
+  if (wire::held_bytes(body) > config_.limits.job_result_bytes_max) {
     error = fmt::format("its answer of {} bytes was too large to be kept", wire::total_bytes(body));
     body.clear();
   }

@@ -57,7 +57,7 @@ void Majordomo::open_request(Client client, std::optional<CallMark> call, wire::
     return limit(fmt::format("this client has {} open requests already", limits.open_requests_per_client_max));
   }
   if (requests_.size() >= limits.open_requests_max) return limit("the broker has too many open requests");
-  if (use.waiting_bytes + wire::total_bytes(body) > limits.queued_bytes_per_client_max) {
+  if (use.waiting_bytes + wire::held_bytes(body) > limits.queued_bytes_per_client_max) {
     return limit(fmt::format("this client's waiting requests would have more than {} bytes",
                              limits.queued_bytes_per_client_max));
   }
@@ -67,7 +67,7 @@ void Majordomo::open_request(Client client, std::optional<CallMark> call, wire::
   OpenRequest& request = requests_.add(std::move(client));
   request.service = service;
   request.call = std::move(call);
-  request.bytes = wire::total_bytes(body);
+  request.bytes = wire::held_bytes(body);
   request.body = std::move(body);
   if (!services_.enqueue(*service, request)) {
     const std::string text = fmt::format("the queue of \"{}\" is full ({} requests, {} bytes)", service->name,

@@ -28,7 +28,7 @@ std::size_t size_of(const CompositorRecord& r) {
 
 std::size_t size_of(const JobRecord& r) {
   return sizeof(StoreWrite) + r.id.size() + r.service.size() + r.method.size() + r.idem.size() + r.error.size() +
-         wire::total_bytes(r.body) + wire::total_bytes(r.result);
+         wire::held_bytes(r.body) + wire::held_bytes(r.result);
 }
 
 std::size_t size_of(const AlertRecord& r) {

@@ -76,7 +76,7 @@ struct OpenRequest {
   Service* service = nullptr;    // stays as long as it has a request: that one waits in it, or is with a worker of it
   std::optional<CallMark> call;  // none: a plain MDP request
   wire::Frames body;             // while waiting, and at an idempotent worker
-  std::size_t bytes = 0;         // of the body
+  std::size_t bytes = 0;         // of the body, as wire::held_bytes() counts
   Instant arrived;
   Instant dispatched;      // unless waiting
   bool streamed = false;   // a PARTIAL was passed on

@@ -8,6 +8,7 @@ namespace {
 
 constexpr DecodeLimits kHeaderLimits{4, 64};
 constexpr std::size_t kIdemBytesMax = 128;
+constexpr std::size_t kMethodBytesMax = 255;
 
 bool is_msgpack_map(unsigned char first) { return (first >= 0x80 && first <= 0x8f) || first == 0xde || first == 0xdf; }
 
@@ -19,6 +20,9 @@ Result<RequestHeader> check_header(const Value& value) {
   if (!id_ok) return fail(Status::kMalformed, "header: id must be an integer or a string");
   if (header->id.is_string() && header->id.if_string()->size() > 128) {
     return fail(Status::kMalformed, "header: id is longer than 128 bytes");
+  }
+  if (header->method.size() > kMethodBytesMax) {
+    return fail(Status::kMalformed, fmt::format("header: method is longer than {} bytes", kMethodBytesMax));
   }
   for (const auto& [name, ms] : {std::pair("deadline_ms", header->deadline_ms), std::pair("ttl_ms", header->ttl_ms)}) {
     if (ms && *ms <= 0) {

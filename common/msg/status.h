@@ -187,11 +187,12 @@ struct Crash {
   }
 };
 
-// What the broker keeps of one compositor's crash and publishes: what is over it is refused.
+// What the broker keeps of one compositor and publishes: what is over it is refused.
+inline constexpr std::size_t kOutputsMax = 256;
+inline constexpr std::size_t kOutputNameBytesMax = 256;
+inline constexpr std::size_t kStatusTextBytesMax = std::size_t{4} * 1024;  // of progress.cause, and of process.note
 inline constexpr std::size_t kCrashTextBytesMax = std::size_t{32} * 1024;
 inline constexpr std::size_t kCrashEntriesMax = 200;  // of each list
-bool is_bounded(const Crash& crash);
-
 // What an agent reports (`bus.agent status`). Its times are its own host's; `sent_at` lets the broker translate them to
 // its own calendar, so that a wrong clock on one host can't make a fact look old or new.
 struct StatusReport {
@@ -212,6 +213,9 @@ struct StatusReport {
     v("crash", m.crash);
   }
 };
+
+// What of it is over these limits, as a sentence; empty: nothing.
+std::string excess_of(const StatusReport& report);
 
 // What the broker says of one compositor: `bus.status`, and `status/<id>` on the feed.
 struct Status {

@@ -100,4 +100,7 @@ inline std::size_t total_bytes(const Frames& frames) {
                          [](std::size_t sum, const Frame& f) { return sum + f.size(); });
 }
 
+// What limits count of a message that is kept: an empty frame takes memory, too.
+inline std::size_t held_bytes(const Frames& frames) { return total_bytes(frames) + frames.size() * sizeof(Frame); }
+
 }  // namespace compositord::wire

@@ -346,5 +346,83 @@ class Kept(WithLimits):
         self.check_others_are_served()
 
 
+class Uncounted(WithLimits):
+    """What takes memory and has few bytes, or is no request that waits."""
+
+    def test_outcomes_of_many_empty_frames(self):
+        self.start("limits:\n  idem_bytes_max: 1MiB\n")
+        worker = self.worker(b"slow")
+        self.caller.start("slow", "work", idem="key", deadline_ms=60_000)
+        address, body = worker.next_request()
+        for _ in range(10_000):
+            worker.answer(address, *[b""] * 58, partial=True)
+            self.assertEqual(self.caller.reply()[0], "PARTIAL")
+        self.check_memory(MIB, "idem_bytes_max: 23 MiB of frames, of 1 MiB on the wire")
+        worker.answer(address, *calls.answer_to(body, {}))
+        self.assertEqual(self.caller.finish().status, 200)
+        again = self.caller.call("slow", "work", idem="key")
+        self.assertIn("left_out", again.result)
+
+    def test_requests_of_many_empty_frames(self):
+        self.start("limits:\n  queued_bytes_per_service_max: 1MiB\n")
+        flooder = self.open(mdp.Client(self.broker.bus))
+        for _ in range(1_000):
+            flooder.request(b"mute", *[b""] * 60)
+        stats = self.wait_for_stats(lambda s: s["counters"]["requests_received"] - self.counted["requests_received"] >= 1_000,
+                                    "all of them are read")
+        self.assertIn(stats["depths"]["waiting_bytes"], range(MIB - 60 * 50, MIB + 1))
+        self.assertGreater(self.growth("requests_refused"), 500)
+
+    def test_the_parameters_of_group_calls(self):
+        self.start("limits:\n  queued_bytes_per_client_max: 1MiB\n")
+        agent = self.open(calls.PythonAgent(self.broker.bus, "a/b"))
+        agent.come_online()
+        params = {"selector": {"ids": ["*"]}, "method": "work", "params": {"data": "x" * (300 * KIB)}}
+        for _ in range(5):
+            self.caller.start("bus.group", "call", params, deadline_ms=60_000)
+        for _ in range(2):
+            refused = self.caller.finish()
+            self.assertEqual(refused.status, 429)
+            self.assertIn("this client's group calls", refused.error)
+        depths = self.stats_of_another()["depths"]
+        self.assertEqual(depths["group_calls"], 3)
+        self.assertIn(depths["group_bytes"], range(900 * KIB, 901 * KIB))
+        another = self.open(calls.Caller(self.broker.bus))
+        another.start("bus.group", "call", params, deadline_ms=60_000)
+        for _ in range(4):
+            address, body = agent.next_request()
+            agent.answer(address, *calls.answer_to(body, {}))
+        for caller in (self.caller, self.caller, self.caller, another):
+            self.assertEqual(caller.reply()[0], "PARTIAL")
+            self.assertEqual(caller.finish().status, 200)
+        self.assertEqual(self.stats()["depths"]["group_bytes"], 0)
+
+    def stats_of_another(self):
+        with calls.Caller(self.broker.bus) as another:
+            return another.call("bus.admin", "stats").result
+
+    def test_what_a_question_a_status_and_a_header_may_have(self):
+        self.start("")
+        long = self.caller.call("bus.status", "outages", {"what": "x" * (300 * KIB)})
+        self.assertEqual(long.status, 413, long)
+        self.assertEqual(self.caller.call("bus.status", "list", {"what": "x" * (200 * KIB)}).status, 200)
+        self.caller.start("bus.status", "x" * 256)
+        self.assertEqual(self.caller.finish().status, 400)
+        agent = self.open(calls.PythonAgent(self.broker.bus, "a/b"))
+        agent.come_online()
+        outputs = [(f"HDMI-A-{number}", "on") for number in range(257)]
+        self.assertEqual(agent.ask("status", calls.report(outputs=outputs[1:])).status, 200)
+        for report, what in ((calls.report(outputs=outputs), "257"), (calls.report(outputs=[("x" * 257, "on")]), "257 bytes"),
+                             (calls.report(process="killed", signal=9, note="x" * 4_097), "4097"),
+                             (calls.report() | {"progress": {**calls.report()["progress"], "cause": "x" * 4_097}}, "4097")):
+            refused = agent.ask("status", report)
+            self.assertEqual(refused.status, 413, refused)
+            self.assertIn(what, refused.error)
+        monitor = calls.manifest()["outputs"][0]
+        refused = agent.ask("manifest.put", {"manifest": calls.manifest(outputs=[{**monitor, "name": n} for n, _ in outputs])})
+        self.assertEqual(refused.status, 413, refused)
+        self.check_others_are_served()
+
+
 if __name__ == "__main__":
     unittest.main()
