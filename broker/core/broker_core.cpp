@@ -58,7 +58,7 @@ std::size_t question_bytes(const Client& client, const wire::Frames& body) {
 BrokerCore::BrokerCore(BrokerConfig config, std::uint64_t epoch)
     : config_(std::move(config)),
       feed_(epoch, config_.limits, counters_),
-      majordomo_(config_, timers_, counters_, latencies_),
+      majordomo_(config_, epoch, timers_, counters_, latencies_),
       alerts_(config_.alerts, feed_, timers_, commit_ids_, counters_, epoch),
       compositors_(config_, feed_, alerts_, commit_ids_),
       jobs_(config_, majordomo_, timers_, counters_, commit_ids_, epoch),

@@ -31,11 +31,13 @@ LogEvent about(Severity severity, std::string_view name, const Worker& worker) {
 
 }  // namespace
 
-Majordomo::Majordomo(const BrokerConfig& config, TimerQueue& timers, Counters& counters, Latencies& latencies)
+Majordomo::Majordomo(const BrokerConfig& config, std::uint64_t epoch, TimerQueue& timers, Counters& counters,
+                     Latencies& latencies)
     : config_(config),
       timers_(timers),
       counters_(counters),
       latencies_(latencies),
+      requests_(epoch),
       services_(config.limits),
       shortest_interval_(config.heartbeat_interval) {}
 
@@ -83,7 +85,7 @@ void Majordomo::on_ready(const wire::RoutingId& peer, const wire::Dialect& diale
   worker->state = WorkerState::kReady;
   ++entry->workers;
   ++counters_.workers_ready;
-  services_.put_idle(*entry, *worker);
+  services_.line_up(*entry, *worker);
   out.log.push_back(about(Severity::kInfo, "worker.ready", *worker));
   ready_services_.push_back(service);
   serve(*entry, now, out);
@@ -101,10 +103,9 @@ void Majordomo::on_reply(const wire::RoutingId& peer, const wire::Dialect& diale
     return;
   }
   if (request->state == RequestState::kAbandoned) {
-    if (!reply.final) return;
-    ++counters_.replies_late;
+    if (reply.final) ++counters_.replies_late;
     // Whoever keeps outcomes inside the broker learns the true one, however late.
-    if (request->client.origin != Origin::kPeer) forward(*request, true, std::move(reply.body), out);
+    if (request->client.origin != Origin::kPeer) forward(*request, reply.final, std::move(reply.body), out);
   } else {
     forward(*request, reply.final, std::move(reply.body), out);
   }
@@ -331,7 +332,7 @@ void Majordomo::remove_worker(Worker& worker, std::string_view why, std::optiona
   timers_.cancel(worker.probe_timer);
   Service* service = services_.find(worker.service);
   if (service != nullptr && worker.state == WorkerState::kReady) {
-    services_.take_idle(*service, worker);
+    services_.leave_line(worker);
     --service->workers;
   }
   end_requests_of(worker, now, out);
@@ -398,8 +399,8 @@ bool Majordomo::check_invariants() const {
   std::size_t waiting_bytes = 0;
   for (const auto& entry : services_.all()) {
     const Service& service = entry.second;
-    if (service.workers == 0 && service.waiting.empty()) return false;    // should have been forgotten
-    if (!service.idle.empty() && !service.waiting.empty()) return false;  // should have been served
+    if (service.workers == 0 && service.waiting.empty()) return false;         // should have been forgotten
+    if (service.next_worker() != 0 && !service.waiting.empty()) return false;  // should have been served
     waiting += service.waiting.size();
     waiting_bytes += service.waiting_bytes;
   }

@@ -49,7 +49,8 @@ struct ServiceInfo {
 
 class Majordomo {
  public:
-  Majordomo(const BrokerConfig& config, TimerQueue& timers, Counters& counters, Latencies& latencies);
+  Majordomo(const BrokerConfig& config, std::uint64_t epoch, TimerQueue& timers, Counters& counters,
+            Latencies& latencies);
 
   // Any message of a known worker is a sign of life. To be called before the message itself is looked at.
   void heard(const wire::RoutingId& peer, Instant now);

@@ -101,8 +101,8 @@ void Majordomo::refuse(const Client& client, const std::optional<CallMark>& call
 }
 
 void Majordomo::serve(Service& service, Instant now, Outputs& out) {
-  while (!service.idle.empty() && !service.waiting.empty()) {
-    Worker* worker = workers_.find(service.idle.front());
+  while (service.next_worker() != 0 && !service.waiting.empty()) {
+    Worker* worker = workers_.find(service.next_worker());
     OpenRequest* request = requests_.find(service.waiting.front());
     CHECK(worker != nullptr && request != nullptr);
     dispatch(service, *worker, *request, now, out);
@@ -117,15 +117,15 @@ void Majordomo::dispatch(Service& service, Worker& worker, OpenRequest& request,
   // A plain request only has a time to wait for a worker; what the worker takes is its own affair.
   if (!request.call) timers_.cancel(request.deadline_timer);
   worker.outstanding.insert(request.token);
-  // 18/MDP: "MAY deliver requests to workers on any basis, including round robin and least-recently used": the latter, so
-  // to the end of the line, if there is credit left.
-  services_.take_idle(service, worker);
-  if (worker.outstanding.size() < static_cast<std::size_t>(worker.credit)) services_.put_idle(service, worker);
+  // 18/MDP: "MAY deliver requests to workers on any basis, including round robin and least-recently used": the latter.
+  services_.leave_line(worker);
+  services_.line_up(service, worker);
   ++counters_.requests_routed;
   request.dispatched = now;
   latencies_.routed(now - request.arrived);
   wire::mdp::WorkerRequest message{address_of(request.token), {}};
-  if (worker.idempotent && !request.retried && requests_.keep_body(request, config_.limits.queued_bytes_max)) {
+  if (worker.idempotent && !request.client.once && !request.retried &&
+      requests_.keep_body(request, config_.limits.queued_bytes_max)) {
     message.body = request.body;
   } else {
     message.body = std::move(request.body);
@@ -152,7 +152,7 @@ void Majordomo::finish(OpenRequest& request, Instant now, Outputs& out) {
   Service& service = *request.service;
   Worker* worker = workers_.find(request.worker);
   forget(request);
-  if (worker != nullptr) services_.put_idle(service, *worker);
+  if (worker != nullptr) services_.line_up(service, *worker);
   serve(service, now, out);
 }
 

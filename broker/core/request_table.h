@@ -24,7 +24,7 @@
 
 namespace compositord::broker {
 
-using RequestToken = std::uint64_t;  // 1, 2, …; the "client address" that a worker sees; 0 is none
+using RequestToken = std::uint64_t;  // the "client address" that a worker sees; 0 is none
 
 enum class RequestState : std::uint8_t { kWaiting, kWithWorker, kAbandoned };
 
@@ -39,6 +39,7 @@ struct Client {
   std::string service;
   Origin origin = Origin::kPeer;
   std::uint64_t key = 0;  // which job or call, unless it is a peer's own
+  bool once = false;      // never given to a second worker, also of a service that is idempotent
 };
 
 // What is known, when a request has ended, of whether it was carried out.
@@ -89,6 +90,8 @@ struct OpenRequest {
 
 class RequestTable {
  public:
+  // Each run of the broker has tokens of its own: a worker may answer one that an earlier run has given it.
+  explicit RequestTable(std::uint64_t epoch) noexcept : last_token_(epoch << 32U) {}
   OpenRequest& add(Client client);
   void remove(RequestToken token);  // its timer must be cancelled before
   // The client has its answer: it may open another request, though the worker may still be busy with this one.
@@ -110,7 +113,7 @@ class RequestTable {
   std::unordered_map<RequestToken, OpenRequest> requests_;
   std::unordered_map<wire::RoutingId, ClientUse> by_client_;
   std::size_t kept_bytes_ = 0;
-  RequestToken last_token_ = 0;
+  RequestToken last_token_;
 };
 
 // A token as the bytes of an MDP client address, and back (0 when it is none of ours).

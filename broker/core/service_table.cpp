@@ -1,5 +1,7 @@
 #include "broker/core/service_table.h"
 
+#include <utility>
+
 #include "common/base/check.h"
 
 namespace compositord::broker {
@@ -35,7 +37,7 @@ bool ServiceTable::enqueue_first(Service& service, OpenRequest& request) {
 
 bool ServiceTable::enqueue_at(Service& service, std::list<RequestToken>::iterator place, OpenRequest& request) {
   // With a free worker it goes on at once, and takes no place: what waits for others must not stop it.
-  if (service.idle.empty()) {
+  if (service.next_worker() == 0) {
     if (service.waiting.size() >= limits_.queued_requests_per_service_max) return false;
     if (service.waiting_bytes + request.bytes > limits_.queued_bytes_per_service_max) return false;
     if (waiting_bytes_ + request.bytes > limits_.queued_bytes_max) return false;
@@ -53,16 +55,18 @@ void ServiceTable::dequeue(Service& service, OpenRequest& request) {
   waiting_bytes_ -= request.bytes;
 }
 
-void ServiceTable::put_idle(Service& service, Worker& worker) {
-  if (worker.has_idle_place) return;
-  worker.idle_place = insert(service.idle, service.idle.end(), worker.id);
-  worker.has_idle_place = true;
+void ServiceTable::line_up(Service& service, Worker& worker) {
+  std::list<WorkerId>* line = worker.outstanding.empty() ? &service.idle : &service.busy;
+  if (worker.outstanding.size() >= static_cast<std::size_t>(worker.credit)) line = nullptr;
+  if (worker.line == line) return;
+  leave_line(worker);
+  if (line == nullptr) return;
+  worker.place = insert(*line, line->end(), worker.id);
+  worker.line = line;
 }
 
-void ServiceTable::take_idle(Service& service, Worker& worker) {
-  if (!worker.has_idle_place) return;
-  erase(service.idle, worker.idle_place);
-  worker.has_idle_place = false;
+void ServiceTable::leave_line(Worker& worker) {
+  if (worker.line != nullptr) erase(*std::exchange(worker.line, nullptr), worker.place);
 }
 
 std::list<std::uint64_t>::iterator ServiceTable::insert(std::list<std::uint64_t>& list,

@@ -1,5 +1,5 @@
 #pragma once
-// The services: for each name the workers that have credit left, longest-idle first, and the requests that wait for one.
+// The services: for each name the workers that can be given work, longest-idle first, and the requests that wait for one.
 
 #include <cstddef>
 #include <cstdint>
@@ -15,10 +15,14 @@ namespace compositord::broker {
 
 struct Service {
   std::string name;
-  std::list<WorkerId> idle;         // have credit; the front has waited longest
+  std::list<WorkerId> idle;         // have nothing to do; the front has waited longest
+  std::list<WorkerId> busy;         // have work and credit left; the front was given some the longest time ago
   std::size_t workers = 0;          // ready ones, idle or not
   std::list<RequestToken> waiting;  // in order of arrival
   std::size_t waiting_bytes = 0;
+
+  // Whose turn it is; 0: nobody has credit left.
+  WorkerId next_worker() const noexcept { return !idle.empty() ? idle.front() : busy.empty() ? 0 : busy.front(); }
 };
 
 class ServiceTable {
@@ -38,8 +42,9 @@ class ServiceTable {
   [[nodiscard]] bool enqueue_first(Service& service, OpenRequest& request);
   void dequeue(Service& service, OpenRequest& request);
 
-  void put_idle(Service& service, Worker& worker);  // at the end of the line
-  void take_idle(Service& service, Worker& worker);
+  // To the end of the line in which it belongs, unless it is in that already.
+  void line_up(Service& service, Worker& worker);
+  void leave_line(Worker& worker);
 
   std::size_t size() const noexcept { return services_.size(); }
   std::size_t waiting_bytes() const noexcept { return waiting_bytes_; }

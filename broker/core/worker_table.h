@@ -72,8 +72,8 @@ struct Worker {
   TimerId heartbeat_timer = 0;
   TimerId silence_timer = 0;
   TimerId probe_timer = 0;
-  std::list<WorkerId>::iterator idle_place;  // in its service's list, when has_idle_place
-  bool has_idle_place = false;
+  std::list<WorkerId>* line = nullptr;  // of its service, in which it waits for work; none: it has no credit left
+  std::list<WorkerId>::iterator place;  // in it
 };
 
 class WorkerTable {

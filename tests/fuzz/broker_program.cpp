@@ -64,7 +64,8 @@ const std::array<std::string, 20> kServices{"echo",
 const std::array<std::string, 12> kMethods{"register", "status",   "manifest.put", "leave",        "get",  "list",
                                            "stats",    "snapshot", "config",       "output.scale", "call", "cancel"};
 
-std::string address(std::uint8_t token) { return std::string(7, '\0') + static_cast<char>(token); }
+// As it counts the requests of epoch 7.
+std::string address(std::uint8_t token) { return std::string("\0\0\0\x07\0\0\0", 7) + static_cast<char>(token); }
 
 // As BrokerCore names the jobs of epoch 7.
 std::string job_id(std::uint8_t number) {

@@ -204,7 +204,7 @@ wire::Frames Scenario::message_of(const std::string& peer, const Words& words) {
   if (verb == "heartbeat") return wire::serialize(dialect, wire::mdp::Heartbeat{});
   if (verb == "disconnect") return wire::serialize(dialect, wire::mdp::Disconnect{});
   if (verb == "reply" || verb == "partial") {
-    const auto token = static_cast<broker::RequestToken>(std::stoull(find_entry(words, "to")));
+    const auto token = (kEpoch << 32U) + static_cast<broker::RequestToken>(std::stoull(find_entry(words, "to")));
     const bool json_status = !find_entry(words, "status").empty();
     const std::string body = json_status ? fmt::format(R"({{"v":1,"id":{},"status":{}}})", find_entry(words, "id", "1"),
                                                        find_entry(words, "status"))

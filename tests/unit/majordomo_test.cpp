@@ -17,6 +17,9 @@ namespace mdp = wire::mdp;
 constexpr Dialect k01{MdpVersion::k01, true};
 constexpr Dialect k02{MdpVersion::k02, false};
 
+// The n-th request's client address in the broker's first run.
+std::string address(RequestToken n) { return address_of((RequestToken{1} << 32U) + n); }
+
 // Named as code comments name its tests.
 class Majordomo : public testing::Test {
  protected:
@@ -84,17 +87,17 @@ TEST_F(Majordomo, LetsAnAgentReturnThoughALimitWasLoweredMeanwhile) {
 TEST_F(Majordomo, DropsAndCountsPartialsForA01Client) {
   receive("worker", k02, mdp::WorkerReady{"echo"});
   receive("client", k01, mdp::ClientRequest{"echo", {"hi"}});
-  receive("worker", k02, mdp::WorkerReply{false, address_of(1), {"half"}});
+  receive("worker", k02, mdp::WorkerReply{false, address(1), {"half"}});
   EXPECT_EQ(bodies_to("client"), Bodies{});
   EXPECT_EQ(core_.counters().partials_dropped, 1U);
-  receive("worker", k02, mdp::WorkerReply{true, address_of(1), {"all"}});
+  receive("worker", k02, mdp::WorkerReply{true, address(1), {"all"}});
   EXPECT_EQ(bodies_to("client"), Bodies{{"all"}});
 }
 
 TEST_F(Majordomo, ForwardsPartialsToA02Client) {
   receive("worker", k02, mdp::WorkerReady{"echo"});
   receive("client", k02, mdp::ClientRequest{"echo", {"hi"}});
-  receive("worker", k02, mdp::WorkerReply{false, address_of(1), {"half"}});
+  receive("worker", k02, mdp::WorkerReply{false, address(1), {"half"}});
   EXPECT_EQ(bodies_to("client"), Bodies{{"half"}});
   EXPECT_EQ(core_.counters().partials_dropped, 0U);
 }
@@ -106,8 +109,8 @@ TEST_F(Majordomo, GivesRequestsToTheWorkerThatHasWaitedLongest) {
   EXPECT_EQ(bodies_to("a"), Bodies{{"1"}});
   receive("client", k02, mdp::ClientRequest{"echo", {"2"}});
   EXPECT_EQ(bodies_to("b"), Bodies{{"2"}});
-  receive("b", k02, mdp::WorkerReply{true, address_of(2), {}});
-  receive("a", k02, mdp::WorkerReply{true, address_of(1), {}});
+  receive("b", k02, mdp::WorkerReply{true, address(2), {}});
+  receive("a", k02, mdp::WorkerReply{true, address(1), {}});
   receive("client", k02, mdp::ClientRequest{"echo", {"3"}});
   EXPECT_EQ(bodies_to("b"), Bodies{{"3"}});
 }
@@ -116,9 +119,9 @@ TEST_F(Majordomo, APlainWorkerHasOneRequestAtATimeAndTheQueueKeepsItsOrder) {
   receive("worker", k02, mdp::WorkerReady{"echo"});
   for (const char* body : {"1", "2", "3"}) receive("client", k02, mdp::ClientRequest{"echo", {body}});
   EXPECT_EQ(bodies_to("worker"), Bodies{});
-  receive("worker", k02, mdp::WorkerReply{true, address_of(1), {}});
+  receive("worker", k02, mdp::WorkerReply{true, address(1), {}});
   EXPECT_EQ(bodies_to("worker"), Bodies{{"2"}});
-  receive("worker", k02, mdp::WorkerReply{true, address_of(2), {}});
+  receive("worker", k02, mdp::WorkerReply{true, address(2), {}});
   EXPECT_EQ(bodies_to("worker"), Bodies{{"3"}});
 }
 
@@ -128,7 +131,7 @@ TEST_F(Majordomo, ForeignBodiesAreOpaque) {
   for (const wire::Frames& body : {wire::Frames{}, {"", "", "x"}, {"\x81 no header"}, {"{ no json"}, {"{}"}}) {
     receive("client", k02, mdp::ClientRequest{"echo", body});
     EXPECT_EQ(bodies_to("worker"), Bodies{body});
-    receive("worker", k02, mdp::WorkerReply{true, address_of(static_cast<RequestToken>(++request)), body});
+    receive("worker", k02, mdp::WorkerReply{true, address(static_cast<RequestToken>(++request)), body});
     EXPECT_EQ(bodies_to("client"), Bodies{body});
   }
 }
@@ -137,12 +140,12 @@ TEST_F(Majordomo, AWorkerCannotAnswerAnotherWorkersRequest) {
   receive("a", k02, mdp::WorkerReady{"echo"});
   receive("b", k02, mdp::WorkerReady{"other"});
   receive("client", k02, mdp::ClientRequest{"echo", {"hi"}});
-  receive("b", k02, mdp::WorkerReply{true, address_of(1), {"forged"}});
+  receive("b", k02, mdp::WorkerReply{true, address(1), {"forged"}});
   EXPECT_TRUE(out_.sends.empty());
   EXPECT_EQ(core_.counters().replies_late, 1U);
-  receive("a", k02, mdp::WorkerReply{true, address_of(1), {"true"}});
+  receive("a", k02, mdp::WorkerReply{true, address(1), {"true"}});
   EXPECT_EQ(bodies_to("client"), Bodies{{"true"}});
-  receive("a", k02, mdp::WorkerReply{true, address_of(1), {"again"}});
+  receive("a", k02, mdp::WorkerReply{true, address(1), {"again"}});
   EXPECT_EQ(core_.counters().replies_late, 2U);
 }
 
@@ -159,7 +162,7 @@ TEST_F(Majordomo, ASendThatNeverReachedItsWorkerGivesTheCreditBack) {
   const msg::Value header = msg::Value::map({{"v", 1}, {"id", 7}, {"method", "x"}, {"deadline_ms", 100}});
   receive("client", k02, mdp::ClientRequest{"echo", {msg::encode_msgpack(header)}});
   pass(200);  // 504; it is abandoned, and only now the loop tells that the send had failed
-  step(input::SendFailed{wire::RoutingId("worker"), SendError::kFull, 1});
+  step(input::SendFailed{wire::RoutingId("worker"), SendError::kFull, (RequestToken{1} << 32U) + 1});
   receive("client", k02, mdp::ClientRequest{"echo", {"next"}});
   EXPECT_EQ(bodies_to("worker"), Bodies{{"next"}});
 }
