@@ -129,17 +129,22 @@ Result<void> GroupCalls::check_room(const Client& client, std::size_t bytes) con
 
 void GroupCalls::go_on(std::uint64_t number, Instant now, Outputs& out) {
   GroupCall& group = calls_.at(number);
-  while (group.next < group.targets.size() && group.busy < group.batch && why_not_begun(group, now).empty()) {
+  while (group.next < group.targets.size() && may_begin(group, now) && group.busy < group.batch) {
     begin_target(number, group, group.next++, now, out);
   }
-  if (group.busy > 0) return;
-  finish(number, why_not_begun(group, now), out);
+  if (group.busy == 0) finish(number, out);
 }
 
-std::string_view GroupCalls::why_not_begun(const GroupCall& group, Instant now) const {
-  if (stopping_) return "not begun: the broker is being stopped";
-  if (now >= group.deadline) return "not begun: the deadline passed";
-  return group.failed > group.max_fail ? "not begun: too many targets had failed" : "";
+bool GroupCalls::may_begin(GroupCall& group, Instant now) const {
+  if (!group.stopped_by.empty()) return false;
+  if (stopping_) {
+    group.stopped_by = "not begun: the broker is being stopped";
+  } else if (now >= group.deadline) {
+    group.stopped_by = "not begun: the deadline passed";
+  } else if (group.failed > group.max_fail) {
+    group.stopped_by = "not begun: too many targets had failed";
+  }
+  return group.stopped_by.empty();
 }
 
 void GroupCalls::begin_target(std::uint64_t number, GroupCall& group, std::size_t target, Instant now, Outputs& out) {
@@ -191,7 +196,7 @@ void GroupCalls::end_target(GroupCall& group, std::size_t index, const msg::Repl
   send_body(group.client, false, msg::serialize_reply(part), counters_, out);
 }
 
-void GroupCalls::finish(std::uint64_t number, std::string_view why_not_begun, Outputs& out) {
+void GroupCalls::finish(std::uint64_t number, Outputs& out) {
   const GroupCall group = std::move(calls_.at(number));
   calls_.erase(number);
   bytes_ -= group.params.size();
@@ -205,7 +210,7 @@ void GroupCalls::finish(std::uint64_t number, std::string_view why_not_begun, Ou
     } else {
       ++not_begun;
       row.set("status", msg::Value());
-      row.set("error", why_not_begun);
+      row.set("error", group.stopped_by);
     }
     table.push(std::move(row));
   }

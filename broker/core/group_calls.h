@@ -51,6 +51,7 @@ class GroupCalls {
     std::size_t batch = 0;
     std::size_t max_fail = 0;
     Instant deadline;
+    std::string_view stopped_by = {};  // why no further target is begun, since there was a reason
   };
   // One target that is busy.
   struct Place {
@@ -61,11 +62,11 @@ class GroupCalls {
   // Errors: kLimit, when no room is left for a call with so many bytes of parameters.
   Result<void> check_room(const Client& client, std::size_t bytes) const;
   void go_on(std::uint64_t number, Instant now, Outputs& out);
-  // Why no further target is begun; empty: one may be.
-  std::string_view why_not_begun(const GroupCall& group, Instant now) const;
+  // Whether a further target may be begun; if not, the reason is kept.
+  bool may_begin(GroupCall& group, Instant now) const;
   void begin_target(std::uint64_t number, GroupCall& group, std::size_t target, Instant now, Outputs& out);
   void end_target(GroupCall& group, std::size_t target, const msg::Reply& reply, Outputs& out);
-  void finish(std::uint64_t number, std::string_view why_not_begun, Outputs& out);
+  void finish(std::uint64_t number, Outputs& out);
 
   const BrokerConfig& config_;
   Majordomo& majordomo_;
