@@ -38,6 +38,11 @@ bool says_later(std::uint16_t status) {
   return status == to_number(Status::kNotConnected) || status == to_number(Status::kLimit);
 }
 
+// And those that say: nobody knows. An agent counts the same deadline as the broker, and from a little later.
+bool says_unknown(std::uint16_t status) {
+  return status == to_number(Status::kGone) || status == to_number(Status::kDeadline);
+}
+
 }  // namespace
 
 std::string_view guarantee_of(const JobRecord& job) noexcept {
@@ -143,6 +148,7 @@ void Jobs::submitted(Job& job, const Result<void>& result, Now now, Outputs& out
   if (!result) return remove(job);
   job.stored = true;
   ++counters_.jobs_queued;
+  arm_end(job, now);  // its time may be over: the disk was slow
   enqueue(job, now, out);
 }
 
@@ -171,7 +177,7 @@ bool Jobs::on_stored(std::uint64_t commit_id, const Result<void>& result, Now no
     submitted(*job, result, now, out);
   } else if (job->start_commit == commit_id) {
     job->start_commit = 0;
-    result ? send(*job, now, out) : postpone(*job, now, out);
+    result && job->record.expires_at > now.calendar ? send(*job, now, out) : postpone(*job, now, out);
   } else if (!result) {
     job->unsaved = true;
     if (job->retry_timer == 0) {
@@ -206,6 +212,7 @@ void Jobs::try_start(const std::string& service, Now now, Outputs& out) {
   Job* job = jobs_.find(queue.waiting.front());
   CHECK(job != nullptr);
   if (job->retry_timer != 0) return;
+  if (job->record.expires_at <= now.calendar) return arm_end(*job, now);  // at once: after suspend, timers are late
   queue.waiting.pop_front();
   queue.running = job->number;
   start(*job, now, out);
@@ -228,7 +235,7 @@ void Jobs::start(Job& job, Now now, Outputs& out) {
 
 void Jobs::send(Job& job, Now now, Outputs& out) {
   const JobRecord& record = job.record;
-  Client client{{}, {}, record.service, Origin::kJob, job.number};
+  Client client{{}, {}, record.service, Origin::kJob, job.number, !record.idempotent};
   if (record.plain) return majordomo_.route_plain(std::move(client), wire::Frames(record.body), now.instant, out);
   majordomo_.route_call(std::move(client), CallMark{}, wire::Frames(record.body),
                         std::chrono::milliseconds(record.deadline_ms), now.instant, out);
@@ -255,8 +262,11 @@ void Jobs::answered(Job& job, wire::Frames&& body, Now now, Outputs& out) {
       status = Status::kFailed;
       error = "the worker's answer is no reply to a call: " + reply.error().text;
     } else {
-      if (says_later(reply->header.status) && job.record.state == JobState::kRunning) return postpone(job, now, out);
-      status = static_cast<Status>(reply->header.status);
+      const std::uint16_t said = reply->header.status;
+      const bool again = says_later(said) || (job.record.idempotent && says_unknown(said));
+      if (again && job.record.state == JobState::kWaiting) return;  // to be tried again already
+      if (again && job.record.state == JobState::kRunning) return postpone(job, now, out);
+      status = static_cast<Status>(said);
       error = reply->header.error.value_or("");
     }
   }
@@ -377,7 +387,11 @@ Result<std::uint64_t> Jobs::cancel(const std::string& id, Now now, Outputs& out)
     return fail(Status::kConflict, fmt::format("the job {} is {}: only one that waits can be cancelled", id,
                                                msg::name_of(job.told_state())));
   }
-  end(job, JobState::kCancelled, Status::kConflict, "it was cancelled before it began", {}, now, out);
+  const bool may_have_run = job.record.idempotent && job.record.attempts > 0;
+  end(job, JobState::kCancelled, Status::kConflict,
+      may_have_run ? "it was cancelled; whether it was carried out before is unknown"
+                   : "it was cancelled before it was carried out",
+      {}, now, out);
   // end() has written it; the caller waits for a write of its own, which comes after that one or takes its place.
   return journal(job, out);
 }

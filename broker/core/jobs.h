@@ -46,6 +46,10 @@ class Jobs {
   // From now on none is begun: the broker is about to end, and what was about to begin waits for the next one.
   void stop(Now now, Outputs& out);
   void on_outcome(Outcome&& outcome, Now now, Outputs& out);
+  // Whether submit() would answer for a job of this key that is there already.
+  bool knows(const std::string& service, const std::string& idem) {
+    return jobs_.find_by_key(service, idem) != nullptr;
+  }
   // The service may have become able to do something: a READY, or news of its compositor.
   void wake(const std::string& service, Now now, Outputs& out);
   void on_timer(const Timer& timer, Now now, Outputs& out);
