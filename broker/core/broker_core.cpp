@@ -505,7 +505,7 @@ void BrokerCore::call_compositor(Client client, wire::Frames&& body, Instant now
   }
   // An outcome that is known is told without the agent.
   const bool known = header->idem && idempotent_calls_.knows(client.service, *header->idem);
-  if (!majordomo_.has_agent(*id) && !header->queue.value_or(false) && !known) {
+  if (!majordomo_.has_agent(*id) && !is_for_a_job(client.service, *header) && !known) {
     const UnixMs seen = compositor->last_seen;
     return refuse_with(Status::kNotConnected,
                        fmt::format("the agent of {} is not connected; it was last seen {:.1f} s ago", id->value(),
@@ -524,10 +524,17 @@ void BrokerCore::call_foreign_service(Client client, wire::Frames&& body, Instan
   majordomo_.route_plain(std::move(client), std::move(body), now, out);
 }
 
+// Under one key one of them is carried out: the second one joins the first, whichever of the two that is.
+bool BrokerCore::is_for_a_job(const std::string& service, const msg::RequestHeader& header) {
+  const bool queue = header.queue.value_or(false);
+  if (!header.idem) return queue;
+  return queue ? !idempotent_calls_.knows(service, *header.idem) : jobs_.knows(service, *header.idem);
+}
+
 void BrokerCore::accept_call(Client client, const msg::RequestHeader& header, wire::Frames&& body, Instant now,
                              Outputs& out) {
   CallMark call{msg::encoding_of(body), header.id};
-  if (header.queue.value_or(false)) {
+  if (is_for_a_job(client.service, header)) {
     JobRequest wanted;
     wanted.service = client.service;
     wanted.method = header.method;

@@ -105,6 +105,7 @@ class BrokerCore {
   void call_compositor(Client client, wire::Frames&& body, Instant now, Outputs& out);
   void call_foreign_service(Client client, wire::Frames&& body, Instant now, Outputs& out);
   // A call that may go to a worker: at once, once for all that repeat it, or kept until it can be carried out.
+  bool is_for_a_job(const std::string& service, const msg::RequestHeader& header);
   void accept_call(Client client, const msg::RequestHeader& header, wire::Frames&& body, Instant now, Outputs& out);
   void answer(const Client& client, const msg::Call& call, const Result<Answer>& answer, Outputs& out);
   void refuse(const Client& client, msg::Encoding encoding, const msg::Value& id, const Error& error, Outputs& out);

@@ -27,11 +27,27 @@ wire::Frames readdressed(const wire::Frames& body, const CallMark& call) {
   return msg::serialize_reply(*reply);
 }
 
+// Whether a worker says that it has done nothing, and may later.
+bool says_not_done(const wire::Frames& body) {
+  if (!msg::looks_like_call(body)) return false;
+  const Result<msg::Reply> reply = msg::parse_reply(body);
+  return reply && (reply->header.status == to_number(Status::kNotConnected) ||
+                   reply->header.status == to_number(Status::kLimit));
+}
+
+// Of a body whose parameters can't be read: for a foreign worker they may mean something.
+std::string digest_of_bytes(const wire::Frames& body) {
+  msg::Value all = msg::Value::array();
+  const bool json = msg::encoding_of(body) == msg::Encoding::kJson;
+  for (std::size_t i = json ? 0 : 1; i < body.size(); ++i) all.push(msg::Binary{body[i].str()});
+  return msg::content_hash(all);
+}
+
 }  // namespace
 
 std::string digest_of(const wire::Frames& body) {
   const Result<msg::Call> call = msg::parse_call(body);
-  if (!call) return {};  // the worker will say what is wrong with it, to every caller the same
+  if (!call) return digest_of_bytes(body);
   msg::Value all = msg::Value::map({{"method", call->header.method}, {"params", call->params}});
   msg::Value attachments = msg::Value::array();
   for (const wire::Frame& frame : call->attachments) attachments.push(msg::Binary{frame.str()});
@@ -87,16 +103,17 @@ void IdempotentCalls::on_outcome(Outcome&& outcome, Instant now, Outputs& out) {
   if (it == calls_.end()) return;
   CallEntry& entry = it->second;
   Part part{outcome.final, outcome.carried == Carried::kAnswered, std::move(outcome.body), std::move(outcome.error)};
-  if (entry.ended) {
-    // The worker answered after the deadline: now the outcome is known.
-    bytes_ -= std::exchange(entry.bytes, 0);
-    entry.parts.clear();
-    return keep(entry, std::move(part));
+  const bool not_done = part.final && (part.answered ? says_not_done(part.body) : outcome.carried == Carried::kNo);
+  if (!entry.ended) {
+    for (const Caller& caller : entry.callers) tell(caller, part, out);
   }
-  for (const Caller& caller : entry.callers) tell(caller, part, out);
-  if (outcome.final && outcome.carried == Carried::kNo) return erase(outcome.key);
+  if (not_done) {
+    if (entry.ended) std::erase(ended_, outcome.key);
+    return erase(outcome.key);
+  }
+  if (entry.ended) return keep_late(outcome.key, entry, std::move(part));
   const bool final = part.final;
-  keep(entry, std::move(part));
+  keep(outcome.key, entry, std::move(part));
   if (!final) return;
   entry.callers.clear();
   entry.ended = true;
@@ -121,14 +138,31 @@ void IdempotentCalls::tell(const Caller& caller, const Part& part, Outputs& out)
   send_body(caller.client, part.final, std::move(body), counters_, out);
 }
 
-void IdempotentCalls::keep(CallEntry& entry, Part&& part) {
-  const std::size_t bytes = sizeof(Part) + wire::held_bytes(part.body) + part.error.text.size();
-  if (entry.too_large || entry.bytes + bytes > kBytesPerOutcomeMax) {
+std::size_t IdempotentCalls::bytes_of(const Part& part) {
+  return sizeof(Part) + wire::held_bytes(part.body) + part.error.text.size();
+}
+
+// The worker answers after the deadline: until its last part has come, the end that was told stands.
+void IdempotentCalls::keep_late(std::uint64_t number, CallEntry& entry, Part&& part) {
+  Part end = std::move(entry.parts.back());
+  entry.parts.pop_back();
+  const std::size_t bytes = entry.too_large ? 0 : bytes_of(end);
+  entry.bytes -= bytes;
+  bytes_ -= bytes;
+  const bool final = part.final;
+  keep(number, entry, std::move(part));
+  if (!final) keep(number, entry, std::move(end));
+}
+
+void IdempotentCalls::keep(std::uint64_t number, CallEntry& entry, Part&& part) {
+  const std::size_t bytes = bytes_of(part);
+  if (entry.too_large || entry.bytes + bytes > kBytesPerOutcomeMax || !make_room_for(bytes, number)) {
     // Of a large answer only that there was one.
     bytes_ -= std::exchange(entry.bytes, 0);
     entry.parts.clear();
     entry.too_large = true;
     if (!part.final) return;
+    if (!part.answered) return entry.parts.push_back(std::move(part));
     const Result<msg::Reply> reply = msg::parse_reply(part.body);
     const Status status = reply ? static_cast<Status>(reply->header.status) : Status::kDone;
     entry.parts.push_back(Part{true, false, {}, Error{status, std::string(kNotKept)}});
@@ -154,6 +188,15 @@ void IdempotentCalls::make_room() {
     if (calls_.contains(ended_.front())) erase(ended_.front());
     ended_.pop_front();
   }
+}
+
+bool IdempotentCalls::make_room_for(std::size_t bytes, std::uint64_t number) {
+  const std::size_t bytes_max = config_.limits.idem_bytes_max;
+  while (bytes_ + bytes > bytes_max && !ended_.empty() && ended_.front() != number) {
+    if (calls_.contains(ended_.front())) erase(ended_.front());
+    ended_.pop_front();
+  }
+  return bytes_ + bytes <= bytes_max;
 }
 
 void IdempotentCalls::erase(std::uint64_t number) {

@@ -3,7 +3,8 @@
 // of the first one: at once when it has ended, with it when it is still under way. Source: schemas/PROTOCOL.md "Calls".
 //
 // The keys are the callers' and shared by all of them, for a caller that repeats itself often does so over a new
-// connection. What certainly was not carried out (503, 429) is not kept: the next call with that key is the first again.
+// connection. What certainly was not carried out (503, 429; also when the worker says so) is not kept: the next call with that key is
+// the first again.
 
 #include <cstdint>
 #include <deque>
@@ -63,9 +64,13 @@ class IdempotentCalls {
   };
 
   void tell(const Caller& caller, const Part& part, Outputs& out);
-  void keep(CallEntry& entry, Part&& part);
+  static std::size_t bytes_of(const Part& part);
+  void keep(std::uint64_t number, CallEntry& entry, Part&& part);
+  void keep_late(std::uint64_t number, CallEntry& entry, Part&& part);
   void erase(std::uint64_t number);
   void make_room();
+  // False: there is none, whatever ended outcome but `number`'s is forgotten.
+  bool make_room_for(std::size_t bytes, std::uint64_t number);
 
   const BrokerConfig& config_;
   Counters& counters_;

@@ -346,6 +346,20 @@ class Kept(WithLimits):
         self.check_others_are_served()
 
 
+class OutcomesTogether(WithLimits):
+    def test_the_bytes_of_outcomes_that_were_all_under_way(self):
+        self.start("limits:\n  idem_bytes_max: 1MiB\n")
+        worker = self.worker(b"slow", credit=100)
+        for number in range(20):
+            self.caller.start("slow", "work", idem=f"key-{number}")
+        requests = [worker.next_request() for _ in range(20)]
+        for address, body in requests:
+            worker.answer(address, *calls.answer_to(body, {"data": "x" * (500 * KIB)}))
+            self.assertEqual(self.caller.finish().status, 200)
+        self.assertIn(self.stats()["depths"]["idem_bytes"], range(900 * KIB, MIB))
+        self.assertEqual(self.caller.call("slow", "work", idem="key-19").status, 200, "the newest ones are kept")
+
+
 class Uncounted(WithLimits):
     """What takes memory and has few bytes, or is no request that waits."""
 
