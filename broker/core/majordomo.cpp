@@ -198,13 +198,9 @@ std::size_t Majordomo::worker_count(const std::string& service) {
 
 std::vector<ServiceInfo> Majordomo::services(std::string_view prefix, std::size_t count) const {
   std::vector<ServiceInfo> found;
-  for (const auto& [name, service] : services_.all()) {
-    if (name.starts_with(prefix)) found.push_back(ServiceInfo{name, service.workers, service.waiting.size()});
+  for (const Service* service : services_.with_prefix(prefix, count)) {
+    found.push_back(ServiceInfo{service->name, service->workers, service->waiting.size()});
   }
-  const auto by_name = [](const ServiceInfo& a, const ServiceInfo& b) { return a.name < b.name; };
-  const std::size_t kept = std::min(count, found.size());
-  std::partial_sort(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(kept), found.end(), by_name);
-  found.resize(kept);
   return found;
 }
 
@@ -395,6 +391,7 @@ std::vector<Outcome> Majordomo::take_outcomes() { return std::exchange(outcomes_
 std::vector<std::string> Majordomo::take_ready_services() { return std::exchange(ready_services_, {}); }
 
 bool Majordomo::check_invariants() const {
+  if (!services_.check_invariants()) return false;
   std::size_t waiting = 0;
   std::size_t waiting_bytes = 0;
   for (const auto& entry : services_.all()) {

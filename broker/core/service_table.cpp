@@ -20,11 +20,32 @@ Service* ServiceTable::open(const std::string& name) {
   if (services_.size() >= limits_.services_max) return nullptr;
   Service& service = services_[name];
   service.name = name;
+  by_name_.emplace(service.name, &service);
   return &service;
 }
 
 void ServiceTable::close_if_empty(const Service& service) {
-  if (service.workers == 0 && service.waiting.empty()) services_.erase(services_.find(service.name));
+  if (service.workers != 0 || !service.waiting.empty()) return;
+  by_name_.erase(service.name);  // first: its key is the service's own name
+  services_.erase(services_.find(service.name));
+}
+
+std::vector<const Service*> ServiceTable::with_prefix(std::string_view prefix, std::size_t count) const {
+  std::vector<const Service*> found;
+  for (auto it = by_name_.lower_bound(prefix); it != by_name_.end() && it->first.starts_with(prefix); ++it) {
+    if (found.size() == count) break;
+    found.push_back(it->second);
+  }
+  return found;
+}
+
+bool ServiceTable::check_invariants() const {
+  if (by_name_.size() != services_.size()) return false;
+  for (const auto& [name, service] : services_) {
+    const auto it = by_name_.find(name);
+    if (it == by_name_.end() || it->second != &service || it->first.data() != service.name.data()) return false;
+  }
+  return true;
 }
 
 bool ServiceTable::enqueue(Service& service, OpenRequest& request) {

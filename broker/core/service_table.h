@@ -4,8 +4,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <list>
+#include <map>
 #include <string>
+#include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "broker/core/broker_config.h"
 #include "broker/core/request_table.h"
@@ -28,6 +31,8 @@ struct Service {
 class ServiceTable {
  public:
   explicit ServiceTable(const Limits& limits) : limits_(limits) {}
+  ServiceTable(const ServiceTable&) = delete;  // open requests, and the names in order, point at its services
+  ServiceTable& operator=(const ServiceTable&) = delete;
 
   void set_limits(const Limits& limits) noexcept { limits_ = limits; }
   Service* find(const std::string& name);
@@ -46,9 +51,13 @@ class ServiceTable {
   void line_up(Service& service, Worker& worker);
   void leave_line(Worker& worker);
 
+  // At most `count` services whose names begin with `prefix`, in the order of their names. O(log n) and what is found.
+  std::vector<const Service*> with_prefix(std::string_view prefix, std::size_t count) const;
+
   std::size_t size() const noexcept { return services_.size(); }
   std::size_t waiting_bytes() const noexcept { return waiting_bytes_; }
   const std::unordered_map<std::string, Service>& all() const noexcept { return services_; }
+  bool check_invariants() const;
 
  private:
   bool enqueue_at(Service& service, std::list<RequestToken>::iterator place, OpenRequest& request);
@@ -59,7 +68,8 @@ class ServiceTable {
   void erase(std::list<std::uint64_t>& list, std::list<std::uint64_t>::iterator node);
 
   Limits limits_;
-  std::unordered_map<std::string, Service> services_;
+  std::unordered_map<std::string, Service> services_;   // each message asks for one by its name
+  std::map<std::string_view, const Service*> by_name_;  // the same, each under its own Service::name
   std::size_t waiting_bytes_ = 0;
   std::list<std::uint64_t> spare_;  // nodes that were in a service's list and will be again: each request moves two
 };

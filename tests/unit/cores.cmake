@@ -7,7 +7,7 @@ compositord_test(codecs
 compositord_test(broker_core
   SOURCES timer_queue_test.cpp verdict_test.cpp availability_test.cpp value_diff_test.cpp alert_engine_test.cpp
           alert_topology_test.cpp agent_return_test.cpp broker_admin_test.cpp clock_skew_test.cpp feed_test.cpp
-          history_service_test.cpp majordomo_test.cpp memory_growth_test.cpp
+          history_service_test.cpp majordomo_test.cpp memory_growth_test.cpp service_table_test.cpp
   LIBRARIES compositord::broker_core)
 compositord_test(agent_core
   SOURCES health_test.cpp measurements_test.cpp usual_round_trip_test.cpp agent_core_test.cpp confirmation_test.cpp
