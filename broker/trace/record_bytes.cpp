@@ -1,11 +1,9 @@
 #include "broker/trace/record_bytes.h"
 
-#include <limits>
-#include <utility>
+#include <fmt/format.h>
 
 #include "broker/trace/outputs_digest.h"
 #include "broker/trace/trace_format.h"
-#include "common/base/check.h"
 
 namespace compositord::broker {
 
@@ -31,9 +29,11 @@ std::uint64_t checksum_of(std::string_view body) {
   return fnv.value();
 }
 
-std::string whole_record(msg::Value::Array items) {
-  const std::string body = msg::encode_msgpack(msg::Value(std::move(items)));
-  CHECK(body.size() <= std::numeric_limits<std::uint32_t>::max());  // messages are bounded far below that
+Result<std::string> whole_record(std::string_view body) {
+  if (body.size() > kBodyBytesMax) {
+    return fail(Status::kTooLarge, fmt::format("a record of {} MiB is more than the {} MiB that one may have",
+                                               (body.size() >> 20U) + 1, kBodyBytesMax >> 20U));
+  }
   std::string out;
   out.reserve(kRecordHeadBytes + body.size());
   const auto length = static_cast<std::uint32_t>(body.size());

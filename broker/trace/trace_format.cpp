@@ -16,8 +16,7 @@ namespace {
 
 using msg::Value;
 
-// Our own bytes, proven whole by their checksum: only a mistake of ours could break these.
-constexpr msg::DecodeLimits kLimits{8, 16'777'216};
+constexpr std::size_t kDepthMax = 8;  // an answer of the store has 6
 constexpr std::string_view kHeaderKind = "header";
 constexpr std::string_view kCompositorKind = "compositor";
 constexpr std::string_view kJobKind = "job";
@@ -417,12 +416,14 @@ Result<TraceRecord> read_items(const Value::Array& items, std::string_view kind)
   return unknown(fmt::format("a record \"{}\"", kind));
 }
 
+std::string body_of(Value::Array items) { return msg::encode_msgpack(Value(std::move(items))); }
+
 template <class Record>
 std::string write_record(std::string_view kind, const Record& record) {
   Value::Array items{kind};
   FieldWriter out(items);
   fields(record, out);
-  return whole_record(std::move(items));
+  return body_of(std::move(items));
 }
 
 }  // namespace
@@ -434,7 +435,7 @@ std::string serialize(const TraceHeader& header) {
   NamedWriter named;
   named_fields(header.config, named);
   items.emplace_back(std::move(named.map));
-  return whole_record(std::move(items));
+  return body_of(std::move(items));
 }
 
 std::string serialize(const CompositorRecord& record) { return write_record(kCompositorKind, record); }
@@ -442,24 +443,26 @@ std::string serialize(const JobRecord& record) { return write_record(kJobKind, r
 std::string serialize(const AlertRecord& record) { return write_record(kAlertKind, record); }
 std::string serialize(const WindowRecord& record) { return write_record(kWindowKind, record); }
 
-std::string serialize(const ManifestRevision& record) { return whole_record({"revision", trace_value(record)}); }
-std::string serialize(const StatusChange& record) { return whole_record({"change", trace_value(record)}); }
-std::string serialize(const BrokerRun& record) { return whole_record({"run", trace_value(record)}); }
+std::string serialize(const ManifestRevision& record) { return body_of({"revision", trace_value(record)}); }
+std::string serialize(const StatusChange& record) { return body_of({"change", trace_value(record)}); }
+std::string serialize(const BrokerRun& record) { return body_of({"run", trace_value(record)}); }
 
-std::string serialize(const TraceLoad& load) { return whole_record({kLoadKind, load.at.ns()}); }
+std::string serialize(const TraceLoad& load) { return body_of({kLoadKind, load.at.ns()}); }
 
-std::string serialize(const OutputsDigest& digest) { return whole_record({kOutputsKind, digest.digest, digest.count}); }
+std::string serialize(const OutputsDigest& digest) { return body_of({kOutputsKind, digest.digest, digest.count}); }
 
 std::string serialize_input(Instant at, const Input& input) {
   Value::Array items{kInputKind, at.ns(), input_name(input)};
   FieldWriter out(items);
   std::visit([&](const auto& alternative) { fields(alternative, out); }, input);
-  return whole_record(std::move(items));
+  return body_of(std::move(items));
 }
+
+msg::DecodeLimits limits_of_body(std::size_t bytes) noexcept { return {kDepthMax, bytes}; }
 
 Result<TraceRecord> parse_body(const RecordHead& head, std::string_view body) {
   if (checksum_of(body) != head.checksum) return fail(Status::kMalformed, "a record is damaged: its checksum is wrong");
-  const Result<Value> value = msg::decode_msgpack(body, kLimits);
+  const Result<Value> value = msg::decode_msgpack(body, limits_of_body(body.size()));
   if (!value) return tl::unexpected<Error>(value.error());
   const Value::Array* items = value->if_array();
   const std::string* kind = items != nullptr && !items->empty() ? items->front().if_string() : nullptr;

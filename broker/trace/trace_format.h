@@ -36,6 +36,7 @@
 #include "broker/trace/outputs_digest.h"
 #include "common/base/instant.h"
 #include "common/base/result.h"
+#include "common/msg/value.h"
 
 namespace compositord::broker {
 
@@ -58,7 +59,7 @@ struct TraceInput {
 using TraceRecord = std::variant<TraceHeader, CompositorRecord, JobRecord, AlertRecord, WindowRecord, TraceLoad,
                                  TraceInput, OutputsDigest>;
 
-// Whole records, head and body.
+// Bodies of records; record_bytes.h puts the head before one.
 std::string serialize(const TraceHeader& header);
 std::string serialize(const CompositorRecord& record);
 std::string serialize(const JobRecord& record);
@@ -78,6 +79,8 @@ struct RecordHead {
 };
 // Errors: kMalformed when the two lengths don't fit each other.
 Result<RecordHead> parse_head(const std::array<char, kRecordHeadBytes>& bytes);
+// As many values as there are bytes, for each takes one at least: what was written can be read, however much the store answered.
+msg::DecodeLimits limits_of_body(std::size_t bytes) noexcept;
 // Errors: kMalformed for a checksum that isn't the body's, and for a body that this program doesn't know.
 Result<TraceRecord> parse_body(const RecordHead& head, std::string_view body);
 

@@ -10,6 +10,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 
 #include "broker/core/record.h"
@@ -30,8 +31,9 @@ class TraceWriter {
   TraceWriter(const TraceWriter&) = delete;
   TraceWriter& operator=(const TraceWriter&) = delete;
 
-  // Takes a whole record of trace_format.h; does nothing once tracing has stopped. Never waits for the disk.
-  void add(std::string record);
+  // Takes the body of a record of trace_format.h; does nothing once tracing has stopped, as it does for a record that is larger
+  // than one may be. Never waits for the disk.
+  void add(std::string_view body);
   // Why tracing has stopped, once.
   [[nodiscard]] std::optional<std::string> take_failure();
   // Waits until all that was added is written; nothing may be added after it.
@@ -40,7 +42,8 @@ class TraceWriter {
  private:
   TraceWriter(int fd, std::filesystem::path path);
   void run();
-  void fail_with(std::string why);  // the mutex is held
+  void fail_with(std::string_view why);  // the mutex is held, here and in the next
+  void drop_waiting();
 
   const int fd_;
   const std::filesystem::path path_;

@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "broker/trace/record_bytes.h"
 #include "broker/trace/replay.h"
 #include "broker/trace/trace_reader.h"
 #include "broker/trace/trace_writer.h"
@@ -108,13 +109,16 @@ JobRecord a_job() {
   return job;
 }
 
-Result<TraceRecord> parse(const std::string& whole) {
+std::string whole(const std::string& body) { return *whole_record(body); }
+
+Result<TraceRecord> parse(const std::string& body) {
+  const std::string record = whole(body);
   std::array<char, kRecordHeadBytes> head_bytes{};
-  std::copy_n(whole.begin(), head_bytes.size(), head_bytes.begin());
+  std::copy_n(record.begin(), head_bytes.size(), head_bytes.begin());
   const Result<RecordHead> head = parse_head(head_bytes);
   if (!head) return tl::unexpected<Error>(head.error());
-  EXPECT_EQ(head->body_bytes, whole.size() - kRecordHeadBytes);
-  return parse_body(*head, std::string_view(whole).substr(kRecordHeadBytes));
+  EXPECT_EQ(head->body_bytes, body.size());
+  return parse_body(*head, std::string_view(record).substr(kRecordHeadBytes));
 }
 
 TEST(TraceFormat, RoundTripsEveryInput) {
@@ -182,6 +186,16 @@ TEST(TraceFormat, RefusesWhatItDoesNotKnow) {
   EXPECT_FALSE(parse_items({"input", 1, "disconnected"}));
   EXPECT_FALSE(parse_items({"input", 1, "send-failed", msg::Binary{"p"}, 77, 0}));
   EXPECT_TRUE(parse_items({"input", 1, "send-failed", msg::Binary{"p"}, 1, 0}));
+}
+
+// An answer of the store once had more values than a fixed limit let through. To decode so many takes two gigabytes: here few
+// stand for them, each as small as a value can be.
+TEST(TraceFormat, MayHaveAsManyValuesAsBytes) {
+  EXPECT_GE(limits_of_body(20'000'000).nodes_max, 20'000'000U);
+  constexpr std::size_t kValues = 5'000;
+  const std::string dense = msg::encode_msgpack(msg::Value(msg::Value::Array(kValues, msg::Value(1))));
+  EXPECT_EQ(dense.size(), kValues + 3) << "an array's head, and a byte for each";
+  EXPECT_TRUE(msg::decode_msgpack(dense, limits_of_body(dense.size())));
 }
 
 TEST(OutputsDigest, SeesEveryDifference) {
@@ -305,10 +319,10 @@ TEST_F(Recorded, AnotherRunIsToldFromIt) {
   const Input changed = input::Received{
       wire::RoutingId("client"),
       wire::serialize(wire::Dialect{wire::MdpVersion::k02, false}, wire::mdp::ClientRequest{"echo", {"hallo"}})};
-  const std::string as_recorded = serialize_input(Instant::from_ns(1'006'000'000), inputs()[1]);
+  const std::string as_recorded = whole(serialize_input(Instant::from_ns(1'006'000'000), inputs()[1]));
   const std::size_t at = other.find(as_recorded);
   ASSERT_NE(at, std::string::npos);
-  write(other.replace(at, as_recorded.size(), serialize_input(Instant::from_ns(1'006'000'000), changed)));
+  write(other.replace(at, as_recorded.size(), whole(serialize_input(Instant::from_ns(1'006'000'000), changed))));
   bool identical = true;
   EXPECT_EQ(replay(&identical).second, "");
   EXPECT_FALSE(identical);
@@ -405,6 +419,38 @@ TEST_F(Recorded, AFullDiskEndsItOnceAndLeavesTheGoodPart) {
   const auto [steps, end] = replay();
   EXPECT_EQ(steps, inputs().size() + 2);
   EXPECT_TRUE(end.starts_with("cut off")) << end;
+}
+
+TEST_F(Recorded, ARecordThatIsTooLargeEndsItWithThatReasonAndLeavesWhatCameBefore) {
+  const std::string large(kBodyBytesMax + 1, 'x');  // made before, so that something still waits when it comes
+  auto writer = TraceWriter::create(path(), {"1", 7, an_unusual_config()}, stored());
+  ASSERT_TRUE(writer);
+  record(**writer);
+  (*writer)->add(large);
+  (*writer)->add(serialize_input(Instant(), input::Tick{}));
+  (*writer)->finish();
+  EXPECT_EQ((*writer)->take_failure(),
+            path().string() + ": a record of 129 MiB is more than the 128 MiB that one may have");
+  EXPECT_EQ(contents(), bytes_) << "nothing before it is lost, and nothing behind it is there";
+}
+
+TEST_F(Recorded, WhatIsStoredAndTooLargeIsAReasonNotToBegin) {
+  StoredState state = stored();
+  state.compositors[0].manifest.assign(kBodyBytesMax, 'x');
+  const auto writer = TraceWriter::create(path(), {"1", 7, {}}, state);
+  ASSERT_FALSE(writer);
+  EXPECT_EQ(writer.error().text,
+            "trace " + path().string() + ": a record of 129 MiB is more than the 128 MiB that one may have");
+}
+
+TEST(TraceFormat, TakesTheLargestBodyAndNoLargerOne) {
+  std::string body(kBodyBytesMax, 'x');
+  const Result<std::string> record = whole_record(body);
+  ASSERT_TRUE(record);
+  EXPECT_EQ(record->size(), kRecordHeadBytes + kBodyBytesMax);
+  const Result<std::string> larger = whole_record(body += 'x');
+  ASSERT_FALSE(larger);
+  EXPECT_EQ(larger.error().status, Status::kTooLarge);
 }
 
 // Without the wait the thread that writes would nearly always lose the race against the crash.
