@@ -57,12 +57,35 @@ void add(Fnv& fnv, const LogEvent& event) {
   }
 }
 
-template <class Items>
-std::uint64_t add_from(Fnv& fnv, const Items& items, std::size_t first) {
-  fnv.add(std::uint64_t{items.size() - first});
-  for (std::size_t i = first; i < items.size(); ++i) add(fnv, items[i]);
-  return items.size() - first;
-}
+// The first number of a list that has something. They stand in traces: a list that is added gets the next one, and comes last.
+enum class List : std::uint64_t {
+  kStoreWrites = 1,
+  kStoreReads,
+  kSends,
+  kPublishes,
+  kNotices,
+  kLog,
+  kReloads,
+  kLogLevels
+};
+
+class Digester {
+ public:
+  // A list without anything gives nothing, so that digests from before it was added stay what they were.
+  template <class Items>
+  void add_from(List list, const Items& items, std::size_t first) {
+    if (items.size() == first) return;
+    fnv_.add(static_cast<std::uint64_t>(list));
+    fnv_.add(std::uint64_t{items.size() - first});
+    for (std::size_t i = first; i < items.size(); ++i) add(fnv_, items[i]);
+    count_ += items.size() - first;
+  }
+  OutputsDigest result() const noexcept { return {fnv_.value(), count_}; }
+
+ private:
+  Fnv fnv_;
+  std::uint64_t count_ = 0;
+};
 
 }  // namespace
 
@@ -81,19 +104,16 @@ OutputsMark mark_of(const Outputs& outputs) noexcept {
 }
 
 OutputsDigest digest_since(const OutputsMark& mark, const Outputs& outputs) {
-  Fnv fnv;
-  OutputsDigest out;
-  out.count += add_from(fnv, outputs.store_writes, mark.store_writes);
-  out.count += add_from(fnv, outputs.store_reads, mark.store_reads);
-  out.count += add_from(fnv, outputs.sends, mark.sends);
-  out.count += add_from(fnv, outputs.publishes, mark.publishes);
-  out.count += add_from(fnv, outputs.notices, mark.notices);
-  out.count += add_from(fnv, outputs.log, mark.log);
-  // Nearly always there are none: digests of older traces stay what they were.
-  if (outputs.reloads.size() > mark.reloads) out.count += add_from(fnv, outputs.reloads, mark.reloads);
-  if (outputs.log_levels.size() > mark.log_levels) out.count += add_from(fnv, outputs.log_levels, mark.log_levels);
-  out.digest = fnv.value();
-  return out;
+  Digester digester;
+  digester.add_from(List::kStoreWrites, outputs.store_writes, mark.store_writes);
+  digester.add_from(List::kStoreReads, outputs.store_reads, mark.store_reads);
+  digester.add_from(List::kSends, outputs.sends, mark.sends);
+  digester.add_from(List::kPublishes, outputs.publishes, mark.publishes);
+  digester.add_from(List::kNotices, outputs.notices, mark.notices);
+  digester.add_from(List::kLog, outputs.log, mark.log);
+  digester.add_from(List::kReloads, outputs.reloads, mark.reloads);
+  digester.add_from(List::kLogLevels, outputs.log_levels, mark.log_levels);
+  return digester.result();
 }
 
 }  // namespace compositord::broker

@@ -22,7 +22,7 @@ class Fnv {
 
 struct OutputsDigest {
   std::uint64_t digest = 0;
-  std::uint64_t count = 0;  // store writes and reads, sends, publications, notices and log events together
+  std::uint64_t count = 0;  // what is in the lists of Outputs, all together
   friend bool operator==(const OutputsDigest&, const OutputsDigest&) = default;
 };
 

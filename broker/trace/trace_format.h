@@ -40,7 +40,7 @@
 
 namespace compositord::broker {
 
-inline constexpr std::string_view kTraceMagic = "compositord trace 1\n";  // the 1 is the version of the format
+inline constexpr std::string_view kTraceMagic = "compositord trace 2\n";  // the 2 is the version of the format
 inline constexpr std::size_t kRecordHeadBytes = 16;
 
 struct TraceHeader {
