@@ -2,6 +2,7 @@
 
 #include <poll.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <string_view>
 #include <system_error>
@@ -37,10 +38,17 @@ Result<std::string> bind_one(Socket& socket, const std::string& endpoint) {
 
 constexpr std::size_t kNamedMax = 5;
 
+// Subscribers send prefixes of topics, which have less than 0.5 KiB; libzmq keeps 30 bytes for each byte of one.
+wire::MessageLimits for_the_feed(wire::MessageLimits limits) {
+  constexpr std::size_t kBytesMax = std::size_t{4} * 1024;
+  limits.bytes_per_frame_max = std::min(limits.bytes_per_frame_max, kBytesMax);
+  return limits;
+}
+
 }  // namespace
 
 BusSockets::BusSockets(net::ZmqContext& context, const wire::MessageLimits& limits)
-    : bus_(epoll_, limits), feed_(context, limits), feed_monitor_(context, feed_) {}
+    : bus_(epoll_, limits), feed_(context, for_the_feed(limits)), feed_monitor_(context, feed_) {}
 
 Result<std::string> BusSockets::bind_bus(const std::string& endpoint) { return bind_one(bus_, endpoint); }
 

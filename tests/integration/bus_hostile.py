@@ -209,8 +209,15 @@ class Hostile(unittest.TestCase):
         self.wait_for_growth("feed_messages_malformed", len(garbage))
         self.broker.wait_for_log(r"feed\.malformed")
         # And subscriptions of a strange kind are only subscriptions.
-        for prefix in (b"\x01" + b"x" * 100_000, b"\x01\x00\xff", b"\x00never subscribed", b"\x01json/\xff", b"\x01hello/\xff\xfe"):
+        for prefix in (b"\x01" + b"x" * 4_000, b"\x01\x00\xff", b"\x00never subscribed", b"\x01json/\xff", b"\x01hello/\xff\xfe"):
             peer.send(prefix)
+
+    def test_a_prefix_that_no_topic_has_ends_the_connection(self):
+        peer = self.peer(zmq.XSUB, self.broker.feed)
+        monitor = peer.socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+        self.addCleanup(monitor.close)
+        peer.send(b"\x01" + b"x" * 5_000)
+        self.assertTrue(monitor.poll(mdp.PATIENCE_MS), "the feed closes it")
 
     def test_a_flood_of_faults_is_no_flood_of_log_lines(self):
         peer = self.peer()
