@@ -181,8 +181,9 @@ void for_each_compositor(const BusContext& bus, const ChangesQuery& query, const
 Result<Answer> period_answer(const BusContext& bus, const msg::Call& call, const ChangesQuery& query,
                              const StoreRows& rows) {
   if (rows.more) {
-    return fail(Status::kTooLarge, fmt::format("more than {} changes of status are in that period: ask for a shorter "
-                                               "one, or for fewer compositors (selector, limit)",
+    return fail(Status::kTooLarge, fmt::format("more changes of status are in that period than one answer is made of "
+                                               "({}, or 128 MiB): ask for a shorter one, or for fewer compositors "
+                                               "(selector, limit)",
                                                kRowsMax));
   }
   const bool sla = call.header.method == "sla";

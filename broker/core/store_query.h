@@ -28,7 +28,8 @@ struct ChangesQuery {
   bool with_before = false;  // also the last one before `since`, of each, and the broker's runs
   std::uint64_t after_epoch = 0;
   std::uint64_t after_seq = 0;
-  std::uint64_t rows_max = 0;  // StoreRows::more tells that there are more
+  std::uint64_t rows_max =
+      0;  // StoreRows::more tells that there may be more; also when they have too many bytes for an answer
   friend bool operator==(const ChangesQuery&, const ChangesQuery&) = default;
 };
 

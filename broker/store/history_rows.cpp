@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "broker/core/record.h"
 #include "common/msg/value.h"
 
 namespace compositord::broker {
@@ -80,8 +81,12 @@ SqlResult<StatusChange> read_change(Statement& rows) {
   return sql_fail(SQLITE_MISMATCH, fmt::format("a status change of {} can't be read", change.id));
 }
 
-// All rows that `rows` gives, and the statement is ready for new values.
-SqlResult<void> take_changes(Statement& rows, std::vector<StatusChange>& changes) {
+// What an answer is made of, in memory: a page's has to fit into a frame, in any encoding.
+constexpr std::size_t kPageBytesMax = 4U << 20U;
+constexpr std::size_t kPeriodBytesMax = 128U << 20U;
+
+// All rows that `rows` gives, or until no bytes are left; and the statement is ready for new values.
+SqlResult<void> take_changes(Statement& rows, std::vector<StatusChange>& changes, std::size_t& bytes_left) {
   for (;;) {
     auto row = rows.step();
     if (!row || !*row) {
@@ -91,7 +96,11 @@ SqlResult<void> take_changes(Statement& rows, std::vector<StatusChange>& changes
     }
     auto change = read_change(rows);
     if (!change) return tl::unexpected<SqlError>(change.error());
+    bytes_left -= std::min(bytes_left, size_of(*change));
     changes.push_back(std::move(*change));
+    if (bytes_left > 0) continue;
+    rows.reset();
+    return {};
   }
 }
 
@@ -164,19 +173,20 @@ SqlResult<StoreRows> read_history(Database& db, const ChangesQuery& query) {
                                        kChangeColumns)
                                .c_str());
   if (!within) return tl::unexpected<SqlError>(within.error());
+  std::size_t bytes_left = query.with_before ? kPeriodBytesMax : kPageBytesMax;
   for (const std::string& id : query.ids) {
     if (query.with_before) {
       before->bind_text(1, id).bind(2, query.since.ms);
-      if (auto ok = take_changes(*before, rows.changes); !ok) return tl::unexpected<SqlError>(ok.error());
+      if (auto ok = take_changes(*before, rows.changes, bytes_left); !ok) return tl::unexpected<SqlError>(ok.error());
     }
-    if (rows.changes.size() > query.rows_max) break;
+    if (rows.changes.size() > query.rows_max || bytes_left == 0) break;
     within->bind_text(1, id).bind(2, query.since.ms).bind(3, query.until.ms);
     within->bind(4, signed_of(query.after_epoch)).bind(5, signed_of(query.after_seq));
     within->bind(6, signed_of(query.rows_max + 1 - rows.changes.size()));
-    if (auto ok = take_changes(*within, rows.changes); !ok) return tl::unexpected<SqlError>(ok.error());
+    if (auto ok = take_changes(*within, rows.changes, bytes_left); !ok) return tl::unexpected<SqlError>(ok.error());
   }
-  rows.more = rows.changes.size() > query.rows_max;
-  if (rows.more) rows.changes.resize(query.rows_max);
+  rows.more = rows.changes.size() > query.rows_max || bytes_left == 0;
+  if (rows.changes.size() > query.rows_max) rows.changes.resize(query.rows_max);
   if (!query.with_before) return rows;
   if (auto ok = read_runs(db, query.since, rows.runs); !ok) return tl::unexpected<SqlError>(ok.error());
   return rows;

@@ -122,6 +122,29 @@ TEST_F(StoreHistory, ChangesComeBackAsTheyWereInTheirOrderAndBounded) {
   EXPECT_TRUE(bounded.more);
 }
 
+TEST_F(StoreHistory, APageHasAsManyRowsAsFitIntoAnAnswer) {
+  std::vector<Record> records;
+  for (std::uint64_t i = 1; i <= 40; ++i) {
+    StatusChange change = change_of("a/b", 7, i, 100);
+    change.outputs.assign(256, OutputChange{std::string(1'000, 'x'), msg::OutputState::kOn, false});
+    records.emplace_back(std::move(change));
+  }
+  write(std::move(records));
+  ChangesQuery query = all_of({"a/b"});
+  std::size_t pages = 0;
+  std::size_t rows = 0;
+  for (StoreRows page; pages == 0 || page.more; ++pages) {
+    page = read(query);
+    ASSERT_GT(page.changes.size(), 0U);
+    ASSERT_LT(page.changes.size(), 20U);
+    rows += page.changes.size();
+    query.after_epoch = page.changes.back().epoch;
+    query.after_seq = page.changes.back().seq;
+  }
+  EXPECT_EQ(rows, 40U);
+  EXPECT_EQ(pages, 3U);
+}
+
 TEST_F(StoreHistory, APeriodComesWithTheStateBeforeItAndTheRunsInIt) {
   write({change_of("a/b", 7, 1, 100), change_of("a/b", 7, 2, 200), change_of("a/b", 7, 3, 900),
          change_of("a/c", 7, 4, 300), BrokerRun{7, UnixMs{50}, UnixMs{950}, {}, 0},
