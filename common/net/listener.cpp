@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -48,6 +50,14 @@ tl::unexpected<Error> bind_error(const std::string& endpoint, int error) {
 
 tl::unexpected<Error> no_endpoint(const std::string& endpoint) {
   return fail(Status::kMalformed, fmt::format("bind {}: not an endpoint (tcp://ADDRESS:PORT, ipc:///PATH)", endpoint));
+}
+
+// A number that a port can have, or * for a free one. getaddrinfo takes the rest modulo 65536.
+bool is_port(std::string_view text) {
+  if (text == "*") return true;
+  std::uint16_t port = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), port);
+  return parsed.ec == std::errc() && parsed.ptr == text.data() + text.size();
 }
 
 struct Address {
@@ -185,6 +195,10 @@ Result<Listener> Listener::open_tcp(const std::string& endpoint) {
   const std::string port = endpoint.substr(colon + 1);
   const std::string host = endpoint.substr(kTcp.size(), colon - kTcp.size());
   if (host.empty() || port.empty()) return no_endpoint(endpoint);
+  if (!is_port(port)) {
+    return fail(Status::kMalformed,
+                fmt::format("bind {}: \"{}\" is no port: a number up to 65535, or * for a free one", endpoint, port));
+  }
   const std::optional<Address> address = address_of(host, port == "*" ? "0" : port);
   if (!address) {
     return fail(Status::kFailed,

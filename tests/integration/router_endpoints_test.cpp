@@ -59,6 +59,16 @@ TEST(RouterEndpoints, BindNamesTheEndpointThatIsTakenOrIsNone) {
     EXPECT_EQ(refused.error().status, Status::kMalformed) << none;
     EXPECT_THAT(refused.error().text, HasSubstr(none));
   }
+  // getaddrinfo would take the first two modulo 65536, and an interface's name any port for 0.
+  for (const std::string port : {"65536", "99999", "18446744073709551617", "http", "-1", "1x"}) {
+    for (const std::string host : {"127.0.0.1", "lo"}) {
+      const Result<std::string> refused = router->bind("tcp://" + host + ":" + port);
+      ASSERT_FALSE(refused) << *refused;
+      EXPECT_EQ(refused.error().status, Status::kMalformed);
+      EXPECT_THAT(refused.error().text, testing::StartsWith("bind tcp://" + host + ":" + port + ": \"" + port +
+                                                            "\" is no port: a number up to 65535"));
+    }
+  }
   const Result<std::string> unknown = router->bind("tcp://no-such-host.invalid:*");
   ASSERT_FALSE(unknown);
   EXPECT_THAT(unknown.error().text, HasSubstr("no-such-host.invalid is no address, name or interface of this host"));
