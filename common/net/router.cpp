@@ -55,6 +55,7 @@ struct Router::Connection {
   bool will_write = false;     // it is in unwritten_
   bool is_roomy = false;       // it is in roomy_
   bool waits_for_room = false;
+  bool ends = false;    // when its queue is written
   bool broken = false;  // nothing can be written any more
 };
 
@@ -301,7 +302,7 @@ void Router::close(Connection& connection) {
 
 SendOutcome Router::send(const wire::RoutingId& peer, wire::Frames&& frames) {
   const auto found = peers_.find(peer);
-  if (found == peers_.end() || found->second->broken) return SendOutcome::kUnreachable;
+  if (found == peers_.end() || found->second->broken || found->second->ends) return SendOutcome::kUnreachable;
   Connection& connection = *found->second;
   SendQueue& queue = connection.queue;
   const std::size_t size = wire::total_bytes(frames);
@@ -315,6 +316,13 @@ SendOutcome Router::send(const wire::RoutingId& peer, wire::Frames&& frames) {
   queued_bytes_ += queue.bytes() - before;
   will_write(connection);
   return SendOutcome::kSent;
+}
+
+void Router::close_peer(const wire::RoutingId& peer) {
+  const auto found = peers_.find(peer);
+  if (found == peers_.end()) return;
+  found->second->ends = true;
+  will_write(*found->second);
 }
 
 void Router::will_write(Connection& connection) {
@@ -341,7 +349,8 @@ void Router::write(Connection& connection) {
     connection.is_roomy = true;
     roomy_.push_back(connection.fd);
   }
-  connection.broken = outcome == SendQueue::Outcome::kBroken;
+  const bool ended = connection.ends && outcome == SendQueue::Outcome::kEmpty;
+  connection.broken = outcome == SendQueue::Outcome::kBroken || ended;
   if (connection.broken) shutdown(connection.fd, SHUT_RDWR);  // then epoll tells of its end, whatever it was
   const bool waits = outcome == SendQueue::Outcome::kBlocked;
   if (std::exchange(connection.waits_for_room, waits) == waits) return;

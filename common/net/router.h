@@ -75,6 +75,9 @@ class Router {
 
   // Puts a message into the peer's queue. kFull: it does not read, and a limit is reached.
   SendOutcome send(const wire::RoutingId& peer, wire::Frames&& frames);
+  // Ends the peer's connection when what was sent to it is written; kClosed tells when that is done, and the peer's messages
+  // still come until then. From now on nothing can be sent to it.
+  void close_peer(const wire::RoutingId& peer);
   RouterLoad load() const noexcept { return {connections_, queued_bytes_, kept_bytes_}; }
   // Writes what was sent since the last call.
   void flush();

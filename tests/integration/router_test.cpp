@@ -363,6 +363,32 @@ TEST(Router, WritesItsLastWordsBeforeItEnds) {
   EXPECT_TRUE(all.ends_with(test::frame(0, "DISCONNECT")));
 }
 
+TEST(Router, EndsAPeersConnectionBehindWhatWasSentToIt) {
+  RunningRouter router;
+  BareClient client(router.endpoint());
+  client.write(test::hello_3() + test::frame(0, "hello"));
+  const wire::RoutingId peer = router.next().peer;
+  const std::string words = test::frame(0, std::string(8U << 20U, 'x'));  // more than the kernel takes at once
+  EXPECT_EQ(router->send(peer, {words}), SendOutcome::kSent);
+  router->close_peer(peer);
+  router->close_peer(wire::RoutingId("nobody"));
+  EXPECT_EQ(router->send(peer, {"too late"}), SendOutcome::kUnreachable);
+  router.work({});
+  client.write(test::frame(0, "meanwhile"));
+  EXPECT_EQ(text(router.next().frames), "meanwhile|");
+  std::string all;
+  EXPECT_TRUE(router.eventually([&] {
+    const std::optional<std::string> bytes = client.read();
+    all += bytes.value_or("");
+    return !bytes;
+  }));
+  EXPECT_TRUE(all.ends_with(test::frame(0, words)));
+  const RouterEvent closed = router.next();
+  EXPECT_EQ(closed.kind, Kind::kClosed);
+  EXPECT_EQ(closed.peer, peer);
+  EXPECT_EQ(router->load().send_bytes, 0U);
+}
+
 // Longer words, to peers that read.
 TEST(Router, TakesALittleTimeForThem) {
   auto router = std::make_unique<RunningRouter>();
