@@ -158,8 +158,9 @@ SendOutcome ZmqSocket::send_frames(wire::Frames&& frames, std::size_t first) {
   return SendOutcome::kSent;
 }
 
-Dealer::Dealer(ZmqContext& context, const wire::MessageLimits& limits) : ZmqSocket(context, ZMQ_DEALER, limits) {
-  set_option(ZMQ_IMMEDIATE, 1);  // nothing is queued for a connection that isn't there yet
+Dealer::Dealer(ZmqContext& context, const wire::MessageLimits& limits, Unconnected unconnected)
+    : ZmqSocket(context, ZMQ_DEALER, limits) {
+  set_option(ZMQ_IMMEDIATE, unconnected == Unconnected::kTakesNothing ? 1 : 0);
   set_option(ZMQ_RECONNECT_IVL, 100);
   set_option(ZMQ_RECONNECT_IVL_MAX, 1'000);
 }

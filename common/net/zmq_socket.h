@@ -54,10 +54,16 @@ class ZmqSocket {
   wire::MessageLimits limits_;
 };
 
+// What a socket does while it has no connection.
+enum class Unconnected : std::uint8_t {
+  kTakesNothing,  // and throws away what it had received, and nobody had taken yet, when a connection ends
+  kQueues,        // for whichever connection comes, and keeps what it has received
+};
+
 // An agent's or a client's side of the bus.
 class Dealer : public ZmqSocket {
  public:
-  Dealer(ZmqContext& context, const wire::MessageLimits& limits);
+  Dealer(ZmqContext& context, const wire::MessageLimits& limits, Unconnected unconnected = Unconnected::kTakesNothing);
   SendOutcome send(wire::Frames&& frames);
 };
 

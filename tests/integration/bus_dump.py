@@ -10,6 +10,7 @@ import sys
 import unittest
 
 import zmq
+from zmq.utils.monitor import recv_monitor_message
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "support", "py"))
 import calls
@@ -162,6 +163,67 @@ class Proxy(WithBroker):
         dump.wait_for_line("REQUEST mmi.service")
         self.stack.enter_context(programs.Broker(os.path.join(self.folder, "state"), bus=bus))
         self.assertEqual(client.reply()[2], [b"404"])
+
+
+class Ends(WithBroker):
+    """Of the connections to the broker, which peers must notice as if there were nothing in between."""
+
+    def watched(self, dump, service):
+        """A worker, and what becomes of its connection."""
+        worker = self.stack.enter_context(mdp.Peer(dump.bus))
+        monitor = worker.socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+        self.stack.callback(monitor.close)
+        self.stack.callback(worker.socket.disable_monitor)
+        worker.send(b"MDPW02", mdp.READY, service)
+        self.broker.wait_for_log(f"worker.ready service={service.decode()}")
+        return worker, monitor
+
+    def assert_disconnected(self, monitor):
+        self.assertTrue(monitor.poll(mdp.PATIENCE_MS))
+        self.assertEqual(recv_monitor_message(monitor)["event"], zmq.EVENT_DISCONNECTED)
+
+    def test_a_connection_that_the_broker_ends_ends_for_its_peer(self):
+        dump = self.dump()
+        other = self.worker(dump, b"other")
+        worker, monitor = self.watched(dump, b"svc")
+        worker.send(b"MDPC02", b"\x01", b"echo", b"h" * (9 << 20))  # a frame that is too large for it
+        self.assert_disconnected(monitor)
+        dump.wait_for_log("compositorctl: the connection of p2 was ended by the broker: it is ended here, too")
+        other.command("HEARTBEAT")
+        dump.wait_for_line("p1 -> broker  MDP 0.2 worker HEARTBEAT other")
+        worker.send(b"MDPW02", mdp.READY, b"again")
+        dump.wait_for_line("p3 -> broker  MDP 0.2 worker READY again")
+        self.assertEqual(dump.stop(), 0)
+        self.assertEqual([line for line in dump.err if "p1" in line], [])
+
+    def test_what_the_broker_said_last_still_arrives(self):
+        dump = self.dump()
+        worker, monitor = self.watched(dump, b"svc")
+        dump.signal(signal.SIGSTOP)  # it finds both at once: the last message and the end
+        self.assertEqual(self.broker.stop(), 0)
+        dump.signal(signal.SIGCONT)
+        self.assert_disconnected(monitor)
+        while (frames := worker.receive())[1] == b"\x05":  # heartbeats
+            pass
+        self.assertEqual(frames, [b"MDPW02", b"\x06"])
+        worker.send(b"MDPW02", mdp.READY, b"again")
+        dump.wait_for_line("p2 -> broker  MDP 0.2 worker READY again")
+        dump.wait_for_log("no broker answers at tcp://[0-9.:]+: what is said waits for one")
+        self.assertEqual(dump.stop(), 0)
+        self.assertIn("compositorctl: a message was not passed on: it never reached a broker", dump.err)
+
+    def test_what_never_reached_a_broker_is_told(self):
+        dump = self.stack.enter_context(Dump(f"ipc://{self.folder}/nobody"))
+        with mdp.Client(dump.bus) as gone:
+            gone.request(b"mmi.service", b"gone")
+            dump.wait_for_line("p1 -> broker")
+        client = self.stack.enter_context(mdp.Client(dump.bus))
+        client.request(b"mmi.service", b"echo")
+        client.request(b"mmi.service", b"echo")
+        dump.wait_for(lambda: len([line for line in dump.out if line.startswith("    [0]")]) == 3, "three requests")
+        dump.wait_for_log("compositorctl: no broker answers at ipc://.*/nobody: what is said waits for one")
+        self.assertEqual(dump.stop(), 0)
+        self.assertIn("compositorctl: 3 messages in all were not passed on", dump.err)
 
 
 class Recorded(WithBroker):

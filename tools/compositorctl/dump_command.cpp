@@ -24,6 +24,7 @@ class Printer {
     if (!printed) return tl::unexpected<Failure>(printed.error());
     return !session_.options.count || ++printed_ < *session_.options.count;
   }
+  std::string name_of(const wire::RoutingId& peer) { return dump_.name_of(peer); }
 
  private:
   Session& session_;
@@ -34,7 +35,9 @@ class Printer {
 Outcome<void> dump_bus(Session& session, Printer& printer) {
   const Options& options = session.options;
   const Instant deadline = options.run_for ? monotonic_now() + *options.run_for : kNever;
-  DumpProxy proxy(session.context, session.console, {options.listen, options.broker, session.stop_fd});
+  DumpProxy proxy(session.context, session.console,
+                  {options.listen, options.broker, session.stop_fd,
+                   [&](const wire::RoutingId& peer) { return printer.name_of(peer); }});
   const Outcome<std::string> bound = proxy.open();
   if (!bound) return tl::unexpected<Failure>(bound.error());
   session.console.note(fmt::format("listening on {} for {}", *bound, options.broker));

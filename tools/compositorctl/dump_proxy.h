@@ -1,15 +1,19 @@
 #pragma once
 // Stands between peers and the broker, and passes every message on unchanged, both ways. Each peer gets a connection of its own to
-// the broker, so that to the broker it is one peer, alive as long as the real one: its identity, its heartbeats and its end.
+// the broker, so that to the broker it is one peer, alive as long as the real one: its identity, its heartbeats and its end. And so
+// is the broker to the peer: when it ends that connection, the peer's own ends.
 
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "common/base/bounded_queue.h"
 #include "common/base/instant.h"
+#include "common/net/connection_monitor.h"
 #include "common/net/epoll.h"
 #include "common/net/poller.h"
 #include "common/net/router.h"
@@ -24,6 +28,8 @@ struct ProxySettings {
   std::string listen;
   std::string broker;
   int stop_fd = -1;  // readable: end; -1: none
+  // As on_message calls it, for people.
+  std::function<std::string(const wire::RoutingId&)> name_of;
 };
 
 class DumpProxy {
@@ -45,19 +51,29 @@ class DumpProxy {
   // One peer's connection to the broker.
   struct Upstream {
     Upstream(net::ZmqContext& context, const wire::RoutingId& peer_id);
+    void follow();  // its connection, as far as the monitor has told
     wire::RoutingId peer;
     net::Dealer socket;
+    net::ConnectionMonitor monitor;
     BoundedQueue<wire::Frames> waiting;  // until the broker is connected, or takes more
+    Instant began;
+    bool connected = false;
+    bool has_more = false;  // may have, from the broker
+    bool ended = false;     // it was connected; that the socket connects again is of no use to the peer
   };
 
   bool wait(Instant deadline);
   Outcome<bool> take_from_peers(const OnMessage& on_message);
   Outcome<bool> take_from_broker(const OnMessage& on_message);
+  Outcome<bool> take_from_broker(Upstream& upstream, const OnMessage& on_message);
+  void end_connections_of(const std::vector<wire::RoutingId>& peers);
+  void forget(const wire::RoutingId& peer);
+  void look_after_connections();
   Upstream* upstream_of(const wire::RoutingId& peer);
   void pass_up(Upstream& upstream, wire::Frames&& frames);
   bool send_waiting(Upstream& upstream);
   SeenMessage seen(const wire::RoutingId& peer, Direction direction, bool too_large, wire::Frames&& frames) const;
-  void drop(const std::string& why);
+  void drop(const std::string& why, std::uint64_t count = 1);
 
   net::ZmqContext& context_;
   Console& console_;
@@ -66,8 +82,10 @@ class DumpProxy {
   net::Epoll epoll_;
   net::Router router_;
   std::map<wire::RoutingId, Upstream> upstreams_;
+  std::set<wire::RoutingId> ended_;  // peers that are not gone yet, but their connections to the broker
   Instant connections_looked_at_;
   bool more_to_take_ = false;
+  bool told_of_no_broker_ = false;
   std::uint64_t dropped_ = 0;
   std::int64_t unix_us_at_origin_;
 };
