@@ -67,25 +67,11 @@ class Builder {  // the "visitor" of msgpack-c; each function answers whether to
     if (error_.text.empty()) error_ = Error{Status::kMalformed, fmt::format("MessagePack byte {}: {}", offset, what)};
   }
 
- private:
-  struct Level {
-    Value value;
-    std::string key;  // of `value` in its parent, when that is a map
-  };
-
+ protected:
+  bool expects_key() const { return expects_key_; }
   bool refuse(std::string text, Status status = Status::kMalformed) {
     if (error_.text.empty()) error_ = Error{status, "MessagePack: " + std::move(text)};
     return false;
-  }
-  bool refuse_duplicate(std::string_view key) {
-    return refuse(fmt::format("the key \"{}\" occurs twice", key.substr(0, 64)));
-  }
-  bool count() {
-    if (expects_key_) return refuse("a map key is not a string");
-    if (++nodes_ > limits_.nodes_max) {
-      return refuse(fmt::format("more than {} values", limits_.nodes_max), Status::kTooLarge);
-    }
-    return true;
   }
   bool take_key(std::string_view key) {
     const Value::Map* map = open_.back().value.if_map();
@@ -94,6 +80,28 @@ class Builder {  // the "visitor" of msgpack-c; each function answers whether to
     if (map->size() < kKeysSearchedMax && open_.back().value.find(key) != nullptr) return refuse_duplicate(key);
     key_ = key;
     expects_key_ = false;
+    return true;
+  }
+  bool add(Value v) {
+    if (!count()) return false;
+    place(std::move(v));
+    return true;
+  }
+
+ private:
+  struct Level {
+    Value value;
+    std::string key;  // of `value` in its parent, when that is a map
+  };
+
+  bool refuse_duplicate(std::string_view key) {
+    return refuse(fmt::format("the key \"{}\" occurs twice", key.substr(0, 64)));
+  }
+  bool count() {
+    if (expects_key_) return refuse("a map key is not a string");
+    if (++nodes_ > limits_.nodes_max) {
+      return refuse(fmt::format("more than {} values", limits_.nodes_max), Status::kTooLarge);
+    }
     return true;
   }
   bool open(Value empty) {
@@ -113,11 +121,6 @@ class Builder {  // the "visitor" of msgpack-c; each function answers whether to
     }
     key_ = std::move(done.key);
     place(std::move(done.value));
-    return true;
-  }
-  bool add(Value v) {
-    if (!count()) return false;
-    place(std::move(v));
     return true;
   }
   void place(Value v) {
@@ -143,6 +146,46 @@ class Builder {  // the "visitor" of msgpack-c; each function answers whether to
   std::size_t nodes_ = 0;
   Value root_;
   Error error_{Status::kMalformed, {}};
+};
+
+Value in_hex(std::string_view bytes) {
+  std::string hex;
+  for (const char c : bytes) hex += fmt::format("{:02x}", static_cast<unsigned char>(c));
+  return Value::map({{"hex", std::move(hex)}});
+}
+
+// Nothing is refused for what it is, but in a key.
+class ShowingBuilder : public Builder {
+ public:
+  using Builder::Builder;
+
+  bool visit_nil() { return show(Value()); }
+  bool visit_boolean(bool v) { return show(Value(v)); }
+  bool visit_positive_integer(std::uint64_t v) { return show(Value(v)); }
+  bool visit_negative_integer(std::int64_t v) { return show(Value(v)); }
+  bool visit_float32(float v) { return visit_float64(static_cast<double>(v)); }
+  bool visit_float64(double v) {
+    if (std::isfinite(v)) return show(Value(v));
+    return show(Value(std::isnan(v) ? "NaN" : v > 0 ? "Infinity" : "-Infinity"));
+  }
+  bool visit_str(const char* v, std::uint32_t size) {
+    const std::string_view text(v, size);
+    return show(is_utf8(text) ? Value(text) : in_hex(text));
+  }
+  bool visit_bin(const char* v, std::uint32_t size) { return show(in_hex({v, size})); }
+  bool visit_ext(const char* v, std::uint32_t size) {  // the first byte is its type
+    if (size == 0) return refuse("an extension type is missing");
+    Value shown = Value::map({{"ext", static_cast<std::int32_t>(static_cast<signed char>(*v))}});
+    shown.set("hex", *in_hex({v + 1, size - 1}).find("hex"));
+    return show(std::move(shown));
+  }
+
+ private:
+  bool show(Value v) {
+    if (!expects_key()) return add(std::move(v));
+    const std::string* text = v.if_string();
+    return take_key(text != nullptr ? *text : encode_json(v));
+  }
 };
 
 using Packer = msgpack::packer<msgpack::sbuffer>;
@@ -209,10 +252,8 @@ std::string encode(const Value& value, bool sorted) {
   return {buffer.data(), buffer.size()};
 }
 
-}  // namespace
-
-Result<Value> decode_msgpack(std::string_view bytes, const DecodeLimits& limits) {
-  Builder builder(limits);
+template <class Visitor>
+Result<Value> decode_with(Visitor& builder, std::string_view bytes) {
   std::size_t offset = 0;
   try {
     msgpack::parse(bytes.data(), bytes.size(), offset, builder);
@@ -227,6 +268,18 @@ Result<Value> decode_msgpack(std::string_view bytes, const DecodeLimits& limits)
                 fmt::format("MessagePack byte {}: {} bytes follow the value", offset, bytes.size() - offset));
   }
   return builder.take();
+}
+
+}  // namespace
+
+Result<Value> decode_msgpack(std::string_view bytes, const DecodeLimits& limits) {
+  Builder builder(limits);
+  return decode_with(builder, bytes);
+}
+
+Result<Value> decode_msgpack_to_show(std::string_view bytes, const DecodeLimits& limits) {
+  ShowingBuilder builder(limits);
+  return decode_with(builder, bytes);
 }
 
 std::string encode_msgpack(const Value& value) { return encode(value, false); }

@@ -94,6 +94,9 @@ const std::string* find_duplicate_key(const Value::Map& map);
 // when a limit is broken. Source: github.com/msgpack/msgpack/blob/master/spec.md. Extension types are refused, and strings
 // that are no valid UTF-8.
 Result<Value> decode_msgpack(std::string_view bytes, const DecodeLimits& limits = {});
+// The same of what strangers wrote, for people and with a loss: a key that is no string becomes its JSON, NaN and the infinities
+// their names, bytes and strings that are not UTF-8 {"hex": "ff00"}, extension types {"ext": 5, "hex": "ff00"}.
+Result<Value> decode_msgpack_to_show(std::string_view bytes, const DecodeLimits& limits);
 // Strings that are not UTF-8 get U+FFFD.
 std::string encode_msgpack(const Value& value);
 // The same with the keys of every map sorted by their bytes: equal values give equal bytes.

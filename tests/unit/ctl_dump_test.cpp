@@ -111,6 +111,41 @@ TEST(DumpDecode, TakesForeignBodiesForWhatTheyAre) {
                                 Kind::kBytes}));
 }
 
+// Integer keys, an extension type, bytes, numbers that JSON does not have: what strangers write, and no call of this bus.
+TEST(DumpText, ShowsMessagePackThatThisBusWouldRefuse) {
+  const std::string frame(
+      "\x86\x01\xc3\xc0\x90\xa1"
+      "b\xc4\x02\xff\x00\xa1"
+      "e\xd6\x05wxyz\xa1"
+      "n\xcb\x7f\xf8\x00\x00\x00\x00\x00\x00\xa1"
+      "i\xca\xff\x80\x00\x00",
+      37);
+  EXPECT_EQ(text_of(to_broker(serialize(k02, wire::mdp::ClientRequest{"x", {frame}}))),
+            "p1 -> broker  MDP 0.2 client REQUEST x\n"
+            "    [0] msgpack {\"1\":true,\"null\":[],\"b\":{\"hex\":\"ff00\"},\"e\":{\"ext\":5,\"hex\":\"7778797a\"},"
+            "\"n\":\"NaN\",\"i\":\"-Infinity\"}\n");
+}
+
+TEST(DumpText, ShowsALargeList) {
+  std::string frame("\xdd\x00\x04\x93\xe0", 5);  // 300,000 values
+  frame.append(300'000, '\x07');
+  const std::string text = text_of(to_broker(serialize(k02, wire::mdp::ClientRequest{"x", {frame}})));
+  EXPECT_NE(text.find("[0] msgpack [\n      7,\n"), std::string::npos) << text.substr(0, 200);
+}
+
+TEST(DumpText, SaysWhyWhatLooksLikeMessagePackIsNone) {
+  const SeenMessage message =
+      to_broker(serialize(k02, wire::mdp::ClientRequest{"x", {std::string("\x93\x01\x02", 3)}}));
+  EXPECT_NE(text_of(message).find("[0] 3 bytes: 93 01 02 (MessagePack byte 3: cut short)\n"), std::string::npos)
+      << text_of(message);
+  DumpOptions options;
+  options.json = true;
+  const Result<Value> line = msg::decode_json(*Dump(options).lines_of(message));
+  ASSERT_TRUE(line);
+  EXPECT_EQ(*line->find("body"),
+            Value::array({Value::map({{"hex", "930102"}, {"fault", "MessagePack byte 3: cut short"}})}));
+}
+
 TEST(DumpDecode, AMapThatIsNoHeaderIsNotCalledOne) {
   const DecodedMessage message = decode_message(
       Direction::kToBroker, serialize(k02, wire::mdp::ClientRequest{"x", {R"({"id":1,"params":{}})", "y"}}));
@@ -161,6 +196,7 @@ TEST(DumpText, ShortensUnlessFull) {
   const SeenMessage message = to_broker(serialize(k02, wire::mdp::ClientRequest{"x", body}));
   const std::string text = text_of(message);
   EXPECT_NE(text.find("\"" + std::string(64, 'x') + "…\""), std::string::npos) << text;
+  EXPECT_NE(text.find("[0] text of 65 bytes \"xxx"), std::string::npos) << text;
   EXPECT_NE(text.find("65 bytes: ff ff"), std::string::npos);
   EXPECT_NE(text.find("ff …\n"), std::string::npos);
   EXPECT_NE(text.find("bytes more, --full shows them"), std::string::npos);

@@ -66,11 +66,15 @@ std::string part_text(const BodyPart& part, bool full) {
       const std::string_view kind = part.kind == BodyPart::Kind::kJson ? "json" : "msgpack";
       return fmt::format("{} {} {}", place, kind, tree_text(part.value, full));
     }
-    case BodyPart::Kind::kText:
-      return fmt::format("{} text \"{}\"", place, escape_for_log(part.bytes, full ? kAll : kBytesShown));
+    case BodyPart::Kind::kText: {
+      const bool shortened = !full && part.bytes.size() > kBytesShown;
+      return fmt::format("{} text {}\"{}\"", place, shortened ? fmt::format("of {} bytes ", part.bytes.size()) : "",
+                         escape_for_log(part.bytes, full ? kAll : kBytesShown));
+    }
     case BodyPart::Kind::kBytes: break;
   }
-  return fmt::format("{} {}", place, bytes_text(part.bytes, full));
+  const std::string why = part.fault.empty() ? "" : fmt::format(" ({})", safe_text(part.fault));
+  return fmt::format("{} {}{}", place, bytes_text(part.bytes, full), why);
 }
 
 // "MDP 0.2 client REQUEST bus.manifest", "MDP 0.2 worker FINAL echo for 00 6b 8b 45 67".
@@ -105,7 +109,9 @@ Value part_value(const BodyPart& part) {
     case BodyPart::Kind::kText: return Value::map({{"text", part.bytes}});
     case BodyPart::Kind::kBytes: break;
   }
-  return Value::map({{"hex", plain_hex(part.bytes)}});
+  Value bytes = Value::map({{"hex", plain_hex(part.bytes)}});
+  if (!part.fault.empty()) bytes.set("fault", part.fault);
+  return bytes;
 }
 
 void add_message(Value& object, const DecodedMessage& message) {
