@@ -271,6 +271,10 @@ class Refusals(unittest.TestCase):
                 (["dump"], "either --listen ENDPOINT or --trace FILE"),
                 (["dump", "--listen", "tcp://127.0.0.1:*", "--trace", "x"], "either --listen"),
                 (["dump", "--trace", "x", "--for", "1s"], "--for goes with --listen"),
+                (["dump", "--trace", "x", "--no-heartbeats", "--command", "final", "--command", "heartbeat"],
+                 "--command HEARTBEAT and --no-heartbeats exclude each other"),
+                (["dump", "--trace", "x", "--peer", "foo"], "--peer: p1, p2, … or a routing id in hexadecimal expected"),
+                (["dump", "--listen", "tcp://127.0.0.1:99999", "--for", "1s"], '"99999" is no port'),
                 (["dump", "--listen", "tcp:/wrong"], "--listen: bind tcp:/wrong: not an endpoint"),
                 (["--broker", "nonsense", "dump", "--listen", "tcp://127.0.0.1:*"], "--broker: connect to nonsense"),
                 (["dump", "--listen", "tcp://127.0.0.1:*", "--command", "SHOUT"], "--command")):

@@ -450,6 +450,10 @@ class Commands(CtlCase):
         refused = self.ctl("req", "bus.status", "get", '{"id":"a/b"}', code=3)
         self.assertEqual(json.loads(refused.stdout)["status"], 404)
         self.assertIn("JSON line 1", self.ctl("req", "bus.status", '{"method"', code=2).stderr)
+        self.assertIn("1 to 255 bytes, and this one has 0", self.ctl("req", "", "list", code=2).stderr)
+        for words in (("list",), ("--raw", "x")):
+            self.assertIn("this one has 256", self.ctl("req", "s" * 256, *words, code=2).stderr)
+        self.assertIn("no worker offers", self.ctl("req", "s" * 255, "list", code=3).stderr)
 
     def test_req_raw_speaks_plain_majordomo(self):
         self.assertEqual(self.ctl("req", "--raw", "mmi.service", "bus.status").stdout, "200\n")

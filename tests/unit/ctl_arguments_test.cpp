@@ -4,6 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <utility>
+
+#include <fmt/format.h>
 
 #include "tools/compositorctl/cli.h"
 #include "tools/compositorctl/exit_code.h"
@@ -147,6 +150,24 @@ TEST(CtlReq, RefusesWhatIsNoCall) {
   EXPECT_FALSE(parse_requested_call(R"({"method":"list"})", "{}").has_value());
   EXPECT_FALSE(parse_requested_call("list", "[]").has_value());
   EXPECT_FALSE(parse_requested_call("list", "{").has_value());
+}
+
+TEST(CtlReq, TakesACallForJsonThatHasBlanksInFront) {
+  const Result<RequestedCall> call = parse_requested_call("\n {\"method\":\"list\"}", "");
+  ASSERT_TRUE(call.has_value()) << call.error().text;
+  EXPECT_EQ(call->method, "list");
+}
+
+// They would not be sent, and nobody would know.
+TEST(CtlReq, RefusesFieldsThatNoCallHas) {
+  for (const auto& [field, meant] : {std::pair("parms", "params"), {"deadline", "deadline_ms"}, {"Method", "method"}}) {
+    const Result<RequestedCall> call = parse_requested_call(fmt::format(R"({{"method":"list","{}":{{}}}})", field), "");
+    ASSERT_FALSE(call.has_value()) << field;
+    EXPECT_EQ(call.error().text, fmt::format("the call: it has no field \"{}\": did you mean \"{}\"?", field, meant));
+  }
+  const Result<RequestedCall> call = parse_requested_call(R"({"method":"list","\u001b[2J":1})", "");
+  ASSERT_FALSE(call.has_value());
+  EXPECT_EQ(call.error().text.find('\x1b'), std::string::npos);
 }
 
 CommandLine parse(std::vector<const char*> words) {
@@ -308,6 +329,34 @@ TEST(CtlCommandLine, HelpsAndTellsItsVersion) {
     EXPECT_EQ(line.exit_code, 0);
     EXPECT_THAT(line.text, HasSubstr("Example")) << command;
     EXPECT_THAT(line.text, HasSubstr(std::string("compositorctl ") + command)) << command;
+  }
+}
+
+TEST(CtlCommandLine, SaysWhatANumberMustBe) {
+  for (const char* word : {"0", "-1", "1.5", "x", "99999999999999999999999"}) {
+    const CommandLine line = parse({"sub", "x", "--count", word});
+    EXPECT_EQ(line.exit_code, 2) << word;
+    EXPECT_THAT(line.text, HasSubstr("--count: a whole number from 1 on expected")) << word;
+    EXPECT_EQ(line.text.find("000000"), std::string::npos);
+  }
+  EXPECT_THAT(parse({"run", "*", "x", "--max-fail", "-1"}).text,
+              HasSubstr("--max-fail: a whole number from 0 on expected"));
+  EXPECT_EQ(parse({"sub", "x", "--count", "7"}).options.count, 7U);
+  EXPECT_EQ(parse({"run", "*", "x", "--max-fail", "0"}).options.max_fail, 0);
+}
+
+TEST(CtlCommandLine, TakesAPeerAsPeopleWriteIt) {
+  const auto peers = [](const char* word) {
+    return parse({"dump", "--trace", "x", "--peer", word}).options.dump.peers;
+  };
+  EXPECT_EQ(peers("p12"), std::vector<std::string>{"p12"});
+  EXPECT_EQ(peers("P1"), std::vector<std::string>{"p1"});
+  EXPECT_EQ(peers("006B8B4567"), std::vector<std::string>{"006b8b4567"});
+  EXPECT_EQ(peers("00 6b 8b 45 67"), std::vector<std::string>{"006b8b4567"}) << "as dump writes a client's address";
+  for (const char* word : {"foo", "", "p", "p0", "p1x", "006b8", "0x00", "pp1"}) {
+    const CommandLine line = parse({"dump", "--trace", "x", "--peer", word});
+    EXPECT_EQ(line.exit_code, 2) << word;
+    EXPECT_THAT(line.text, HasSubstr("--peer: p1, p2, … or a routing id in hexadecimal expected")) << word;
   }
 }
 

@@ -78,6 +78,11 @@ Outcome<msg::Value> BusClient::ask(const std::string& service, const std::string
 
 Outcome<void> BusClient::exchange(const std::string& service, const wire::Frames& body, Duration timeout,
                                   const OnReply& on_reply) {
+  // The broker drops it as malformed, and nobody would answer.
+  if (service.empty() || service.size() > wire::kServiceNameBytesMax) {
+    return give_up(ExitCode::kUsage, fmt::format("a service's name has 1 to {} bytes, and this one has {}",
+                                                 wire::kServiceNameBytesMax, service.size()));
+  }
   const Instant deadline = monotonic_now() + timeout;
   Outcome<void> opened = open();
   if (!opened) return opened;

@@ -97,7 +97,7 @@ void declare_queries(CLI::App& app, std::map<const CLI::App*, Command>& commands
       "  compositorctl -o json manifest wall-3/wayland-1");
   CLI::Option* history = manifest->add_flag("--history", options.history, "List the manifests that it had before");
   manifest->add_option("--revision", texts.revision, "The one that it had then")
-      ->check(CLI::PositiveNumber)
+      ->check(is_count_from(1))
       ->excludes(history)
       ->type_name("N");
   commands[manifest] = Command::kManifest;
@@ -173,10 +173,10 @@ void declare_calls(CLI::App& app, std::map<const CLI::App*, Command>& commands, 
       ->allow_extra_args(false)
       ->type_name("FACT=VALUE");
   run->add_option("--batch", options.batch, "With a pattern: so many at a time; all if not given")
-      ->check(CLI::PositiveNumber)
+      ->check(is_count_from(1))
       ->type_name("N");
   run->add_option("--max-fail", texts.max_fail, "With a pattern: begin no more when more than N have failed")
-      ->check(CLI::NonNegativeNumber)
+      ->check(is_count_from(0))
       ->type_name("N");
   run->add_flag("--force", options.force, "Send it though the manifest says that it isn't supported");
   run->footer(
@@ -257,9 +257,9 @@ void declare_subscribers(CLI::App& app, std::map<const CLI::App*, Command>& comm
   CLI::App* top =
       app.add_subcommand("top", "How all compositors do, on the whole terminal, the worst first; q ends it");
   for (CLI::App* command : {watch, sub}) {
-    command->add_option("--count", texts.count, "End after so many lines")->check(CLI::PositiveNumber)->type_name("N");
+    command->add_option("--count", texts.count, "End after so many lines")->check(is_count_from(1))->type_name("N");
   }
-  top->add_option("--count", texts.count, "End after so many frames")->check(CLI::PositiveNumber)->type_name("N");
+  top->add_option("--count", texts.count, "End after so many frames")->check(is_count_from(1))->type_name("N");
   for (CLI::App* command : {watch, top, sub}) {
     command->add_option("--for", texts.run_for, "End after this time")->check(is_duration())->type_name("DURATION");
   }
@@ -290,10 +290,11 @@ void declare_dump(CLI::App& app, std::map<const CLI::App*, Command>& commands, O
       ->transform(CLI::IsMember({"READY", "REQUEST", "PARTIAL", "FINAL", "HEARTBEAT", "DISCONNECT"}, CLI::ignore_case))
       ->type_name("NAME");
   dump->add_option("--peer", options.dump.peers, "Only from and to this one: p1, or a routing id in hexadecimal")
+      ->transform(is_peer())
       ->type_name("PEER");
   dump->add_flag("--no-heartbeats", options.dump.no_heartbeats, "Leave heartbeats out");
   dump->add_flag("--full", options.dump.full, "Shorten nothing");
-  dump->add_option("--count", texts.count, "End after so many messages")->check(CLI::PositiveNumber)->type_name("N");
+  dump->add_option("--count", texts.count, "End after so many messages")->check(is_count_from(1))->type_name("N");
   dump->add_option("--for", texts.run_for, "With --listen: end after this time")
       ->check(is_duration())
       ->type_name("DURATION");

@@ -1,6 +1,8 @@
 #include "tools/compositorctl/cli_checks.h"
 
 #include <algorithm>
+#include <cctype>
+#include <charconv>
 #include <map>
 
 #include <fmt/format.h>
@@ -32,6 +34,17 @@ std::string fault_of(std::string_view what, std::string_view pattern, const std:
                      near.empty() ? "." : fmt::format(": did you mean {}?", near.front()), fmt::join(known, ", "));
 }
 
+// "p12".
+bool is_peer_name(std::string_view text) {
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  return text.size() > 1 && text[0] == 'p' && text[1] != '0' && std::all_of(text.begin() + 1, text.end(), is_digit);
+}
+
+bool is_hex(std::string_view text) {
+  const auto is_digit = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
+  return !text.empty() && text.size() % 2 == 0 && std::all_of(text.begin(), text.end(), is_digit);
+}
+
 }  // namespace
 
 CLI::Validator is_duration() {
@@ -48,6 +61,28 @@ CLI::Validator is_label() {
       [](const std::string& text) {
         const std::size_t equals = text.find('=');
         return equals == 0 || equals == std::string::npos ? "KEY=VALUE expected, as in site=berlin" : std::string();
+      },
+      "");
+}
+
+CLI::Validator is_count_from(std::uint64_t min) {
+  return CLI::Validator(
+      [min](const std::string& text) {
+        std::uint64_t number = 0;
+        const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
+        const bool fits = parsed.ec == std::errc() && parsed.ptr == text.data() + text.size() && number >= min;
+        return fits ? std::string() : fmt::format("a whole number from {} on expected", min);
+      },
+      "");
+}
+
+CLI::Validator is_peer() {
+  return CLI::Validator(
+      [](std::string& text) {
+        std::erase(text, ' ');  // dump shows the address of a client as 00 6b 8b 45 67
+        for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+        if (is_peer_name(text) || is_hex(text)) return std::string();
+        return std::string("p1, p2, … or a routing id in hexadecimal expected, as in 006b8b4567");
       },
       "");
 }

@@ -11,6 +11,10 @@ namespace compositord::ctl {
 
 CLI::Validator is_duration();
 CLI::Validator is_label();
+// A whole number, no less than `min`.
+CLI::Validator is_count_from(std::uint64_t min);
+// One of dump's peers. To be used as a transform: it becomes what dump compares with.
+CLI::Validator is_peer();
 // A pattern that fits one kind of alert at least.
 CLI::Validator is_kind();
 enum class FactsOf : std::uint8_t {

@@ -1,5 +1,9 @@
 // dump: every message on the bus, decoded, as it passes or as a trace has it.
 
+#include <algorithm>
+#include <string>
+#include <vector>
+
 #include <fmt/format.h>
 
 #include "common/base/clock.h"
@@ -52,6 +56,11 @@ Outcome<ExitCode> run_dump(Session& session) {
     return give_up(ExitCode::kUsage, "dump needs either --listen ENDPOINT or --trace FILE");
   }
   if (options.run_for && options.listen.empty()) return give_up(ExitCode::kUsage, "--for goes with --listen");
+  const std::vector<std::string>& commands = options.dump.commands;
+  const bool heartbeats = std::find(commands.begin(), commands.end(), "HEARTBEAT") != commands.end();
+  if (heartbeats && options.dump.no_heartbeats) {
+    return give_up(ExitCode::kUsage, "--command HEARTBEAT and --no-heartbeats exclude each other");
+  }
   DumpOptions dump = options.dump;
   dump.json = options.json;
   dump.routing_ids = !options.trace_file.empty();  // those of a proxy are known to nobody else

@@ -1,9 +1,14 @@
 #include "tools/compositorctl/req_call.h"
 
+#include <algorithm>
+#include <string_view>
+#include <vector>
+
 #include <fmt/format.h>
 
 #include "common/base/log_event.h"
 #include "common/msg/envelope.h"
+#include "tools/compositorctl/text.h"
 
 namespace compositord::ctl {
 
@@ -17,11 +22,31 @@ Result<msg::Value> read_object(const std::string& what, const std::string& text)
   return value;
 }
 
+// A call that is sent has no other fields: what was meant by one would be lost without a word.
+std::string fault_of_fields(const msg::Value& call) {
+  std::vector<std::string> known{"params"};
+  const msg::RequestHeader header;
+  const auto name = [&](std::string_view field, const auto&) { known.emplace_back(field); };
+  msg::RequestHeader::fields(header, name);
+  for (const auto& [field, value] : *call.if_map()) {
+    if (std::find(known.begin(), known.end(), field) != known.end()) continue;
+    const std::vector<std::string> near = nearest(field, known, 1);
+    return fmt::format("it has no field \"{}\"{}", escape_for_log(field, 64),
+                       near.empty() ? "" : fmt::format(": did you mean \"{}\"?", near.front()));
+  }
+  return {};
+}
+
+bool is_json(std::string_view body) {
+  const std::size_t begin = body.find_first_not_of(" \t\r\n");
+  return begin != std::string_view::npos && body[begin] == '{';
+}
+
 }  // namespace
 
 Result<RequestedCall> parse_requested_call(const std::string& body, const std::string& params) {
   RequestedCall call;
-  if (!body.starts_with('{')) {
+  if (!is_json(body)) {
     call.method = body;
     if (params.empty()) return call;
     Result<msg::Value> object = read_object("the parameters", params);
@@ -32,6 +57,9 @@ Result<RequestedCall> parse_requested_call(const std::string& body, const std::s
   if (!params.empty()) return fail(Status::kMalformed, "a call as JSON has its parameters in it: one word too many");
   Result<msg::Value> object = read_object("the call", body);
   if (!object) return tl::unexpected<Error>(object.error());
+  if (const std::string fault = fault_of_fields(*object); !fault.empty()) {
+    return fail(Status::kMalformed, "the call: " + fault);
+  }
   if (object->find("v") == nullptr) object->set("v", 1);
   const bool own_id = object->find("id") != nullptr;
   if (!own_id) object->set("id", 1);
