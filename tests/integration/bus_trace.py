@@ -131,6 +131,15 @@ class Trace(unittest.TestCase):
         self.assertEqual(re.findall(r"(?m)^#(\d+) ", some), ["3", "4", "5"])
         self.assertIn(some.rsplit("\n", 2)[0], text)
 
+    def test_output_that_can_not_be_written_is_no_success(self):
+        record(self.path, self.state)
+        for arguments in ((), ("--print",)):
+            with open("/dev/full", "wb") as full:
+                run = subprocess.run([programs.program("trace_replay"), self.path, *arguments], stdout=full,
+                                     stderr=subprocess.PIPE, text=True, timeout=programs.PATIENCE_S, check=False)
+            self.assertEqual(run.returncode, 1)
+            self.assertEqual(run.stderr, "trace_replay: standard output can't be written: No space left on device\n")
+
     def test_after_sigkill_what_was_written_is_replayed(self):
         running = self.broker()
         plain_traffic(running.bus)

@@ -10,6 +10,7 @@
 #include <CLI/CLI.hpp>
 
 #include "broker/trace/replay.h"
+#include "tools/compositorctl/console.h"
 #include "tools/trace_replay/step_text.h"
 
 namespace compositord::replay {
@@ -48,6 +49,7 @@ class Runner {
       if (!*step) return finish();
       const std::string fault = look_at(**step);
       if (!fault.empty()) return complain(fault);
+      if (!unwritten_.empty()) return give_up();
     }
   }
 
@@ -63,7 +65,6 @@ class Runner {
     if (!start_) start_ = step.at;
     if (!options_.print) return;
     show(step.number, input_text(step, step.at - *start_, replay_.unix_at(step.at), dump_));
-    std::fflush(stdout);
   }
 
   // Why the replay can't go on, or nothing.
@@ -75,8 +76,8 @@ class Runner {
     if (same && step.invariants_hold) return {};
     if (!options_.print || !is_wanted(step.number)) {
       const UnixMs unix_at = replay_.unix_at(step.at);
-      fmt::print("{}", input_text({step.number, step.at, step.input}, step.at - *start_, unix_at, dump_));
-      fmt::print("{}", outputs_text(step, unix_at, dump_));
+      write(input_text({step.number, step.at, step.input}, step.at - *start_, unix_at, dump_));
+      write(outputs_text(step, unix_at, dump_));
     }
     if (!step.invariants_hold) return fmt::format("step {}: an invariant of the core is broken", step.number);
     return fmt::format("step {} differs: the broker had {} outputs with digest {:016x}, here are {} with {:016x}",
@@ -85,14 +86,24 @@ class Runner {
 
   bool is_wanted(std::uint64_t number) const { return number >= options_.from && number <= options_.to; }
   // The text of others is made, too, and thrown away: who is p1 depends on who came first.
-  void show(std::uint64_t number, const std::string& text) const {
-    if (is_wanted(number)) fmt::print("{}", text);
+  void show(std::uint64_t number, const std::string& text) {
+    if (is_wanted(number)) write(text);
+  }
+  void write(const std::string& text) {
+    const ctl::Outcome<void> printed = console_.print(text);
+    if (!printed && unwritten_.empty()) unwritten_ = printed.error().text;
   }
 
   int finish() {
     if (!replay_.cut_off().empty()) fmt::print(stderr, "trace_replay: {}\n", replay_.cut_off());
-    fmt::print("{} inputs, {} outputs, {}\n", steps_, outputs_, options_.inputs_only ? "not compared" : "identical");
-    return 0;
+    write(fmt::format("{} inputs, {} outputs, {}\n", steps_, outputs_,
+                      options_.inputs_only ? "not compared" : "identical"));
+    return unwritten_.empty() ? 0 : give_up();
+  }
+
+  int give_up() const {
+    fmt::print(stderr, "trace_replay: {}\n", unwritten_);
+    return 1;
   }
 
   int complain(const std::string& text) {
@@ -108,6 +119,8 @@ class Runner {
   const Options& options_;
   broker::Replay& replay_;
   ctl::Dump dump_;
+  ctl::Console console_;
+  std::string unwritten_;  // why standard output could not be written; empty: it could
   std::optional<Instant> start_;
   std::uint64_t steps_ = 0;
   std::uint64_t outputs_ = 0;
