@@ -80,7 +80,7 @@ Result<void> GroupCalls::begin(const Client& client, const msg::Call& call, Dura
   if (!wanted) return tl::unexpected<Error>(wanted.error());
   GroupCall group;
   group.params = params_frame(std::move(wanted->params));
-  if (const Result<void> room = check_room(client, group.params.size()); !room) return room;
+  if (Result<void> room = check_room(client, group.params.size()); !room) return room;
   std::string after;
   for (;;) {
     const std::vector<const Compositor*> page = compositors_.page(after, kScanPage);

@@ -21,8 +21,8 @@ struct BodyPart {
   Kind kind = Kind::kBytes;
   msg::Value value;   // kMsgpack, kJson
   std::string bytes;  // kText, kBytes
-  std::string
-      fault;  // kBytes: why it isn't the MessagePack that it looks like; a sentence with a stranger's words in it
+  // kBytes: why it isn't the MessagePack that it looks like; a sentence with a stranger's words in it.
+  std::string fault;
 };
 
 struct DecodedMessage {
