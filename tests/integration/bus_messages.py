@@ -69,7 +69,9 @@ class RealMessages(unittest.TestCase):
                     feed.Subscriber(broker.feed, "json/" if as_json else "", as_json=as_json) as subscriber:
                 self.agent_side(agent)
                 self.caller_side(caller)
-                self.check_call(caller, "bus.worker", "register", {"service": "render", "credit": 4, "idempotent": True},
+                # It is a worker then, and on a slow machine a heartbeat of the usual interval would come between two answers.
+                self.check_call(caller, "bus.worker", "register",
+                                {"service": "render", "credit": 4, "idempotent": True, "heartbeat_ms": 60_000},
                                 "worker-register", "worker-registered")
                 first = self.check_call(caller, "bus.admin", "peers", {"limit": 1}, "page", "peer-list").result
                 rest = self.check_call(caller, "bus.admin", "peers", {"after": first["next"]}, "page", "peer-list").result
