@@ -388,6 +388,17 @@ void AlertEngine::set_due(const Key& key, Track& track, Instant at) {
   if (at != kNever) due_.emplace(at, key);
 }
 
+void AlertEngine::stalled(Duration lateness, Now now) {
+  std::set<std::pair<Instant, Key>> later;
+  for (const auto& [at, key] : std::exchange(due_, {})) {
+    tracks_.at(key).due = at + lateness;
+    later.emplace(at + lateness, key);
+  }
+  due_ = std::move(later);
+  if (returned_by_) returned_by_ = *returned_by_ + lateness;
+  arm(now);  // windows go by the calendar, which was not late
+}
+
 bool AlertEngine::on_timer(TimerKind kind, Now now, Outputs& out) {
   if (kind == TimerKind::kAlertJournal) {
     journal_.on_timer(now, out);

@@ -64,6 +64,8 @@ class AlertEngine {
   bool on_timer(TimerKind kind, Now now, Outputs& out);
   void on_stored(std::uint64_t commit_id, Now now, Outputs& out) { journal_.on_stored(commit_id, now, out); }
   void on_notice_done(const std::string& alert, std::uint64_t change, Outputs& out);
+  // The loop was late by so much: what waits, waits so much longer.
+  void stalled(Duration lateness, Now now);
   // The calendar was set, or a window was made or ended. True as with on_timer().
   bool windows_changed(Now now, Outputs& out);
 

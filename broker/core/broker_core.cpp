@@ -249,12 +249,13 @@ void BrokerCore::on(input::CalendarSet& calendar, Instant now, Outputs& out) {
   compositors_.judge_broker_clock(both(now), out);
 }
 
-void BrokerCore::on(input::Stalled& stalled, Instant, Outputs& out) {
+void BrokerCore::on(input::Stalled& stalled, Instant now, Outputs& out) {
   // Smaller delays are within what liveness forgives; and shifting costs a walk over all timers.
   if (stalled.lateness <= majordomo_.shortest_interval() / 2) return;
   ++counters_.stalls;
   timers_.shift_all(stalled.lateness);
   majordomo_.stalled(stalled.lateness);
+  alerts_.stalled(stalled.lateness, both(now));
   out.log.push_back(
       LogEvent(Severity::kWarning, "loop.stalled").with("late_ms", std::to_string(to_ms(stalled.lateness))));
 }
